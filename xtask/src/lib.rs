@@ -1,0 +1,3 @@
+//! The parts of the developer commands.
+
+pub mod headers;
