@@ -1,0 +1,65 @@
+//! Downloads a package file from the archives that this machine's apt already uses.
+//!
+//! apt's sources and lists stay as they are: the pin has the path and the hash, which is all that an
+//! index would tell, so that a package of another release is found as well.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::deb::run;
+use super::pin::Package;
+
+const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
+
+/// The distinct archives of this machine's apt.
+pub(super) fn sites() -> Result<Vec<String>> {
+    let listed = run(
+        Command::new("apt-get").args(["indextargets", "--format", "$(SITE)"]),
+        "apt",
+    )
+    .context("cannot ask apt for its archives; where there is none, pass --headers DIR|DEB")?;
+    let mut sites: Vec<String> = Vec::new();
+    for site in listed.lines().map(|line| line.trim_end_matches('/')) {
+        if !site.is_empty() && !sites.iter().any(|known| known == site) {
+            sites.push(site.to_string());
+        }
+    }
+    Ok(sites)
+}
+
+/// Downloads `package` to the file `to` from the first of `sites` that has it, hash verified.
+pub(super) fn download(package: &Package, sites: &[String], to: &Path) -> Result<()> {
+    let mut tried = String::new();
+    for site in sites {
+        let fetched = run(
+            Command::new(APT_HELPER)
+                .arg("download-file")
+                .arg(format!("{site}/{}", package.pool))
+                .arg(to)
+                .arg(format!("SHA256:{}", package.sha256)),
+            "apt",
+        );
+        match fetched {
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                // apt's warnings come first; its first error says why.
+                let error = format!("{error:#}");
+                let why = error.lines().find(|line| line.starts_with("E: "));
+                tried += &format!("\n  {site}: {}", why.unwrap_or(&error));
+            }
+        }
+    }
+    bail!(
+        "none of apt's archives has {} with SHA-256 {}: pass --headers DIR|DEB for another kernel \
+         package, or put the file into the cache folder; tried:{}",
+        package.pool,
+        package.sha256,
+        if tried.is_empty() {
+            " nothing, apt has no sources"
+        } else {
+            &tried
+        },
+    );
+}

@@ -1,0 +1,6 @@
+//! The developers' commands, one module each.
+
+pub mod headers;
+pub mod progress;
+pub mod regen;
+pub mod workspace;

@@ -1,0 +1,75 @@
+//! Whether everything that the headers name is in the bindings, and has a text.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use uapi_overlay::listing::Listing;
+use uapi_overlay::{Bindings, Docs, Interface};
+
+/// Compares the listing that libclang gave with what was generated.
+///
+/// # Errors
+///
+/// Names what is missing, what has no text, and which texts and exceptions are for nothing.
+pub(super) fn check(interface: &Interface, listing: &Listing, bindings: &Bindings) -> Result<()> {
+    let mut faults = missing(interface, listing, bindings);
+    faults.extend(untold(interface, bindings)?);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    bail!("{} faults:\n  {}", faults.len(), faults.join("\n  "));
+}
+
+fn missing(interface: &Interface, listing: &Listing, bindings: &Bindings) -> Vec<String> {
+    let mut have: BTreeSet<String> = BTreeSet::new();
+    have.extend(bindings.constants.iter().map(|constant| constant.name.clone()));
+    have.extend(bindings.typedefs.iter().map(|typedef| typedef.name.clone()));
+    have.extend(bindings.functions.iter().map(|function| function.name.clone()));
+    for record in &bindings.records {
+        let name = record.name.to_string();
+        let (c_name, prefix) = match &record.within {
+            Some((outer, path)) => (outer.clone(), format!("{path}.")),
+            None => (name.clone(), String::new()),
+        };
+        have.insert(name);
+        have.extend(record.leaves.iter().map(|leaf| format!("{c_name}.{prefix}{}", leaf.name)));
+    }
+
+    let fields = listing.records.iter().flat_map(|record| {
+        record.fields.iter().map(move |field| (record.name.as_str(), format!("{}.{}", record.name, field.name)))
+    });
+    let plain = listing
+        .constants
+        .iter()
+        .chain(&listing.typedefs)
+        .chain(&listing.functions)
+        .chain(listing.records.iter().map(|record| &record.name))
+        .map(|name| (name.as_str(), name.clone()));
+    plain
+        .chain(fields)
+        .filter(|(excepted, full)| interface.exception(excepted).is_none() && !have.contains(full))
+        .map(|(_, full)| format!("{full} is in the headers and not in the bindings"))
+        .collect()
+}
+
+fn untold(interface: &Interface, bindings: &Bindings) -> Result<Vec<String>> {
+    let docs = Docs::parse(interface.docs)?;
+    let mut faults = Vec::new();
+    let constants = bindings.constants.iter().map(|constant| constant.name.clone());
+    let functions = bindings.functions.iter().map(|function| function.name.clone());
+    let records = bindings.records.iter().map(|record| record.name.to_string());
+    for name in constants.chain(functions).chain(records) {
+        if docs.get(&name).is_none() {
+            faults.push(format!("{name} has no text in xtask/overlay/docs"));
+        }
+    }
+    for record in &bindings.records {
+        let name = record.name.to_string();
+        for leaf in &record.leaves {
+            if docs.field(&name, &leaf.name).is_none() {
+                faults.push(format!("{name}.{} has no text in xtask/overlay/docs", leaf.name));
+            }
+        }
+    }
+    Ok(faults)
+}
