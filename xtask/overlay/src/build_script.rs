@@ -15,7 +15,10 @@ use crate::render::{items, render};
 ///
 /// libclang or the headers are missing, or they have something that the table does not know.
 pub fn from_system_headers(interface: &Interface, scratch: &Path) -> Result<String> {
-    let input = Input { scratch: scratch.to_owned(), ..Input::default() };
+    let input = Input {
+        scratch: scratch.to_owned(),
+        ..Input::default()
+    };
     let listing = Listing::read(interface, &input)?;
     let bindings = Bindings::generate(interface, &listing, &input)?;
     render(&items(interface, &bindings)?)

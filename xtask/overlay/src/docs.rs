@@ -29,7 +29,9 @@ impl Docs {
     ///
     /// It is not TOML of that shape.
     pub fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).map(Self).context("the table of texts is malformed")
+        toml::from_str(text)
+            .map(Self)
+            .context("the table of texts is malformed")
     }
 
     /// What is said of an item.
@@ -48,20 +50,27 @@ impl Docs {
     pub fn item(&self, item: &str) -> Option<String> {
         let entry = self.get(item)?;
         Some(match &entry.since {
-            // A C library's version comes with its name.
+            // A C library's version comes with its name; `POSIX` says that it was always there.
             Some(since) if since.starts_with(|first: char| first.is_ascii_digit()) => {
                 format!("{} Since Linux {since}.", entry.doc)
             }
-            Some(since) => format!("{} Since {since}.", entry.doc),
-            None => entry.doc.clone(),
+            Some(since) if since.contains(' ') => format!("{} Since {since}.", entry.doc),
+            Some(_) | None => entry.doc.clone(),
         })
     }
 
-    /// The text for a record's field; reserved ones have a common one.
+    /// The text for a record's field; reserved and internal ones have a common one.
     #[must_use]
     pub fn field(&self, record: &str, field: &str) -> Option<String> {
         let own = self.get(record).and_then(|entry| entry.fields.get(field));
-        own.cloned().or_else(|| is_reserved(field).then(|| "Reserved; must be zero.".to_owned()))
+        let common = if is_reserved(field) {
+            Some("Reserved; must be zero.")
+        } else if field.starts_with("__") {
+            Some("Internal to the C library.")
+        } else {
+            None
+        };
+        own.map(String::as_str).or(common).map(str::to_owned)
     }
 }
 
@@ -69,5 +78,7 @@ impl Docs {
 #[must_use]
 pub(crate) fn is_reserved(field: &str) -> bool {
     let name = field.trim_start_matches('_');
-    ["pad", "resv", "rsvd", "glibc_reserved", "dummy"].iter().any(|prefix| name.starts_with(prefix))
+    ["pad", "resv", "rsvd", "glibc_reserved", "dummy"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }

@@ -82,6 +82,9 @@ impl Interface {
     /// Why a name of the headers is left out, if it is.
     #[must_use]
     pub fn exception(&self, name: &str) -> Option<&'static str> {
-        self.exceptions.iter().find(|(excepted, _)| *excepted == name).map(|(_, reason)| *reason)
+        self.exceptions
+            .iter()
+            .find(|(excepted, _)| *excepted == name)
+            .map(|(_, reason)| *reason)
     }
 }

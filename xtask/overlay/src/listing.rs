@@ -3,7 +3,10 @@
 //! It says which names an interface has and how each record is laid out. `regen` compares it with
 //! what was generated, so that nothing is lost between the two.
 
-#![expect(non_upper_case_globals, reason = "clang-sys spells the kinds of cursors as C does")]
+#![expect(
+    non_upper_case_globals,
+    reason = "clang-sys spells the kinds of cursors as C does"
+)]
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_int, c_uint, c_void};
@@ -64,10 +67,17 @@ impl Listing {
         crate::clang::load()?;
         let (header, args) = input.prepare(interface.wrapper)?;
         let header = CString::new(header.to_string_lossy().as_bytes())?;
-        let args = args.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>()?;
+        let args = args
+            .into_iter()
+            .map(CString::new)
+            .collect::<Result<Vec<_>, _>>()?;
         let unit = Unit::parse(&header, &args)?;
 
-        let mut visitor = Visitor { interface, listing: Self::default(), seen: BTreeSet::new() };
+        let mut visitor = Visitor {
+            interface,
+            listing: Self::default(),
+            seen: BTreeSet::new(),
+        };
         // SAFETY: `unit` is alive; the callback gets the address of `visitor`, which outlives the
         // call and is used by nothing else meanwhile.
         unsafe {
@@ -115,7 +125,11 @@ impl Unit {
             );
             Self(Handles { index, unit })
         };
-        ensure!(!unit.0.unit.is_null(), "libclang cannot read {}", header.to_string_lossy());
+        ensure!(
+            !unit.0.unit.is_null(),
+            "libclang cannot read {}",
+            header.to_string_lossy()
+        );
         let errors = unit.errors();
         if !errors.is_empty() {
             bail!("the headers do not compile:\n{}", errors.join("\n"));
@@ -170,8 +184,11 @@ extern "C" fn visit(cursor: CXCursor, _: CXCursor, data: CXClientData) -> CXChil
 impl Visitor<'_> {
     fn item(&mut self, cursor: CXCursor) {
         // SAFETY: `cursor` comes from libclang in this call, so its unit is alive.
-        let (kind, name, file) = unsafe { (clang_getCursorKind(cursor), spelling(cursor), file(cursor)) };
-        let Some(source) = self.source(&file) else { return };
+        let (kind, name, file) =
+            unsafe { (clang_getCursorKind(cursor), spelling(cursor), file(cursor)) };
+        let Some(source) = self.source(&file) else {
+            return;
+        };
         if kind == CXCursor_EnumDecl {
             if is_named(cursor) && wanted(source, &name) && self.seen.insert((kind, name.clone())) {
                 self.listing.typedefs.push(name);
@@ -187,11 +204,9 @@ impl Visitor<'_> {
             return;
         }
         match kind {
-            CXCursor_MacroDefinition => {
-                // SAFETY: as above.
-                if unsafe { is_constant_macro(cursor) } {
-                    self.constant(source, name);
-                }
+            // SAFETY: as above.
+            CXCursor_MacroDefinition if unsafe { is_constant_macro(cursor) } => {
+                self.constant(source, name);
             }
             CXCursor_StructDecl | CXCursor_UnionDecl => {
                 // SAFETY: as above.
@@ -217,7 +232,10 @@ impl Visitor<'_> {
     }
 
     fn source(&self, file: &str) -> Option<&'static Source> {
-        self.interface.sources.iter().find(|source| file.ends_with(source.header))
+        self.interface
+            .sources
+            .iter()
+            .find(|source| file.ends_with(source.header))
     }
 }
 
@@ -255,7 +273,12 @@ fn record(cursor: CXCursor, name: String) -> CRecord {
     let ty = unsafe { clang_getCursorType(cursor) };
     let mut fields = Vec::new();
     collect_fields(ty, "", 0, &mut fields);
-    CRecord { name, size: size_of(ty), align: align_of(ty), fields }
+    CRecord {
+        name,
+        size: size_of(ty),
+        align: align_of(ty),
+        fields,
+    }
 }
 
 /// Appends the fields of a record type; those of anonymous members stand in their parent's place.
@@ -264,8 +287,13 @@ fn collect_fields(ty: CXType, prefix: &str, base: u64, fields: &mut Vec<CField>)
     let declaration = unsafe { clang_getTypeDeclaration(ty) };
     for child in children(declaration) {
         // SAFETY: as above.
-        let (kind, name, child_ty) =
-            unsafe { (clang_getCursorKind(child), spelling(child), clang_getCursorType(child)) };
+        let (kind, name, child_ty) = unsafe {
+            (
+                clang_getCursorKind(child),
+                spelling(child),
+                clang_getCursorType(child),
+            )
+        };
         match kind {
             // Part of how C writes a flexible array in a union; it has no size.
             CXCursor_FieldDecl if name.starts_with("__empty_") => {}
@@ -286,7 +314,12 @@ fn collect_fields(ty: CXType, prefix: &str, base: u64, fields: &mut Vec<CField>)
                 }
             }
             CXCursor_StructDecl | CXCursor_UnionDecl if is_transparent(child) => {
-                collect_fields(child_ty, prefix, base + transparent_offset(ty, child_ty), fields);
+                collect_fields(
+                    child_ty,
+                    prefix,
+                    base + transparent_offset(ty, child_ty),
+                    fields,
+                );
             }
             _ => {}
         }
@@ -310,7 +343,9 @@ fn transparent_offset(parent: CXType, member: CXType) -> u64 {
     let mut inner = Vec::new();
     collect_fields(member, "", 0, &mut inner);
     let Some(first) = inner.first() else { return 0 };
-    let Ok(name) = CString::new(first.name.as_str()) else { return 0 };
+    let Ok(name) = CString::new(first.name.as_str()) else {
+        return 0;
+    };
     // SAFETY: `parent` belongs to the unit that is being visited and `name` is a live C string.
     let bits = unsafe { clang_Type_getOffsetOf(parent, name.as_ptr()) };
     u64::try_from(bits).unwrap_or(0) / 8 - first.offset
@@ -360,7 +395,11 @@ unsafe fn file(cursor: CXCursor) -> String {
             ptr::null_mut(),
             ptr::null_mut(),
         );
-        if file.is_null() { String::new() } else { text(clang_getFileName(file)) }
+        if file.is_null() {
+            String::new()
+        } else {
+            text(clang_getFileName(file))
+        }
     }
 }
 

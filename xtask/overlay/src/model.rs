@@ -37,6 +37,8 @@ pub struct Typedef {
     pub name: String,
     /// The type.
     pub ty: TokenStream,
+    /// Whether it is an enumeration's tag.
+    pub is_enum: bool,
 }
 
 /// A struct or union, with the unnamed ones inside it.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-use crate::docs::Docs;
+use crate::docs::{Docs, is_reserved};
 use crate::interface::Interface;
 use crate::model::{Bindings, Constant, Function, Leaf, Record, Typedef};
 use crate::rewrite::spell;
@@ -58,7 +58,11 @@ pub fn items(interface: &Interface, bindings: &Bindings) -> Result<Vec<Item>> {
         section: Section::Functions,
         tokens: function_item(function, &docs),
     });
-    Ok(constants.chain(typedefs).chain(records).chain(functions).collect())
+    Ok(constants
+        .chain(typedefs)
+        .chain(records)
+        .chain(functions)
+        .collect())
 }
 
 /// The text of some items, formatted.
@@ -120,7 +124,12 @@ fn constant_item(constant: &Constant, docs: &Docs) -> TokenStream {
 
 fn typedef_item(typedef: &Typedef, docs: &Docs) -> TokenStream {
     let text = docs.item(&typedef.name);
-    let doc = doc(text.or_else(|| Some(format!("The type of the values of C's `enum {}`.", typedef.name))));
+    let common = if typedef.is_enum {
+        format!("The type of the values of C's `enum {}`.", typedef.name)
+    } else {
+        format!("Another name for [`{}`].", typedef.ty)
+    };
+    let doc = doc(text.or(Some(common)));
     let (name, ty) = (format_ident!("{}", typedef.name), &typedef.ty);
     quote!(#doc pub type #name = #ty;)
 }
@@ -132,8 +141,11 @@ fn function_item(function: &Function, docs: &Docs) -> TokenStream {
 
 fn record_items(record: &Record, interface: &Interface, docs: &Docs) -> TokenStream {
     let mut items = definition(record, interface, docs);
-    let accessors: TokenStream =
-        record.leaves.iter().map(|leaf| accessor(record, leaf, docs)).collect();
+    let accessors: TokenStream = record
+        .leaves
+        .iter()
+        .map(|leaf| accessor(record, leaf, docs))
+        .collect();
     if !accessors.is_empty() {
         let name = &record.name;
         items.extend(quote!(impl #name { #accessors }));
@@ -150,11 +162,15 @@ fn definition(record: &Record, interface: &Interface, docs: &Docs) -> TokenStrea
     let c_name = name.to_string();
     let doc = doc(docs.item(&c_name));
     let members = record.members.iter().map(|(member, ty)| {
-        let inner = record.inner.iter().find(|inner| ty.to_string() == inner.name.to_string());
+        let inner = record
+            .inner
+            .iter()
+            .find(|inner| inner.name == ty.to_string());
         let doc = self::doc(match inner {
-            Some(inner) => {
-                Some(format!("Overlapping fields, reached by methods: {}.", leaf_names(inner)))
-            }
+            Some(inner) => Some(format!(
+                "Overlapping fields, reached by methods: {}.",
+                leaf_names(inner)
+            )),
             None => docs.field(&c_name, &bare(member)),
         });
         quote!(#doc pub #member: #ty,)
@@ -183,7 +199,10 @@ fn definition(record: &Record, interface: &Interface, docs: &Docs) -> TokenStrea
 fn transparent(record: &Record) -> TokenStream {
     let name = &record.name;
     let repr = repr(record);
-    let members = record.members.iter().map(|(member, ty)| quote!(pub(crate) #member: #ty,));
+    let members = record
+        .members
+        .iter()
+        .map(|(member, ty)| quote!(pub(crate) #member: #ty,));
     let text = format!(" Unnamed in C; overlapping fields: {}.", leaf_names(record));
     let mut items = if record.is_union {
         let zeroed = zeroed_default(name);
@@ -210,12 +229,20 @@ fn transparent(record: &Record) -> TokenStream {
 }
 
 fn leaf_names(record: &Record) -> String {
-    let names: Vec<_> = record.leaves.iter().map(|leaf| format!("`{}`", leaf.name)).collect();
+    let names: Vec<_> = record
+        .leaves
+        .iter()
+        .map(|leaf| format!("`{}`", leaf.name))
+        .collect();
     names.join(", ")
 }
 
 fn repr(record: &Record) -> TokenStream {
-    if record.is_packed { quote!(#[repr(C, packed)]) } else { quote!(#[repr(C)]) }
+    if record.is_packed {
+        quote!(#[repr(C, packed)])
+    } else {
+        quote!(#[repr(C)])
+    }
 }
 
 fn zeroed_default(name: &Ident) -> TokenStream {
@@ -242,7 +269,7 @@ fn opaque_debug(name: &Ident) -> TokenStream {
 /// The methods for a field that is not a plain member of its record.
 fn accessor(record: &Record, leaf: &Leaf, docs: &Docs) -> TokenStream {
     let field = docs.field(&record.name.to_string(), &leaf.name);
-    if let Some(element) = &leaf.flexible {
+    if let Some(element) = leaf.flexible.as_ref().filter(|_| !is_reserved(&leaf.name)) {
         return flexible_accessor(leaf, element, field);
     }
     if leaf.path.len() < 2 {
@@ -255,8 +282,15 @@ fn accessor(record: &Record, leaf: &Leaf, docs: &Docs) -> TokenStream {
     let path = leaf.path.iter().map(|step| &step.member);
     let path = quote!(#(.#path)*);
     let ty = &leaf.ty;
-    let in_union = leaf.path.iter().any(|step| step.member.to_string().ends_with("_union"));
-    let read = if in_union { quote!(unsafe { self #path }) } else { quote!(self #path) };
+    let in_union = leaf
+        .path
+        .iter()
+        .any(|step| step.member.to_string().ends_with("_union"));
+    let read = if in_union {
+        quote!(unsafe { self #path })
+    } else {
+        quote!(self #path)
+    };
     quote! {
         #doc
         #[inline]
@@ -272,7 +306,10 @@ fn accessor(record: &Record, leaf: &Leaf, docs: &Docs) -> TokenStream {
 fn flexible_accessor(leaf: &Leaf, element: &TokenStream, field: Option<String>) -> TokenStream {
     let doc = doc(field);
     let note = " A pointer to the first element. The record is passed by pointer, for a reference to it would not cover the elements.";
-    let (get, get_mut) = (format_ident!("{}_ptr", leaf.name), format_ident!("{}_mut_ptr", leaf.name));
+    let (get, get_mut) = (
+        format_ident!("{}_ptr", leaf.name),
+        format_ident!("{}_mut_ptr", leaf.name),
+    );
     let offset = offset_expr(leaf);
     quote! {
         #doc
@@ -328,9 +365,16 @@ pub fn layout_source(
     layout: &dyn Fn(&Record) -> Result<RecordLayout>,
 ) -> Result<String> {
     let mut assertions = TokenStream::new();
-    for record in bindings.records.iter().filter(|record| of.contains(&record.name.to_string())) {
+    for record in of
+        .iter()
+        .filter_map(|name| bindings.records.iter().find(|record| record.name == name))
+    {
         let name = &record.name;
-        let RecordLayout { size, align, fields } = layout(record)?;
+        let RecordLayout {
+            size,
+            align,
+            fields,
+        } = layout(record)?;
         let size = tokens(&size.to_string());
         let align = tokens(&align);
         assertions.extend(quote! {
@@ -356,9 +400,14 @@ pub fn layout_source(
         use memoffset::offset_of;
         use static_assertions::const_assert_eq;
         use super::super::*;
+        /// i686 aligns 64-bit integers to 4 bytes.
+        #[allow(dead_code, reason = "a part may have no record whose alignment differs")]
+        const EIGHT_OR_FOUR: usize = if cfg!(target_arch = "x86") { 4 } else { 8 };
         #assertions
     })?;
-    Ok(prettyplease::unparse(&file))
+    // prettyplease leaves the insides of macros alone.
+    let text = prettyplease::unparse(&file);
+    Ok(text.replace(":: < ", "::<").replace(" > ()", ">()"))
 }
 
 /// How C lays out a record.
@@ -390,17 +439,28 @@ fn unpadded(record: &Record) -> TokenStream {
 /// The table of texts is malformed.
 pub fn listing_source(interface: &Interface, bindings: &Bindings, of: &[String]) -> Result<String> {
     let docs = Docs::parse(interface.docs)?;
-    let has = |name: &str| of.iter().any(|item| item == name);
     let since = |name: &str| match docs.get(name).and_then(|entry| entry.since.as_deref()) {
         Some(since) => quote!(Some(#since)),
         None => quote!(None),
     };
-    let constants = bindings.constants.iter().filter(|constant| has(&constant.name)).map(|constant| {
-        let (name, ident, since) =
-            (&constant.name, format_ident!("{}", constant.name), since(&constant.name));
-        quote!(Constant { name: #name, value: super::#ident as i128, since: #since },)
+    let constants = of.iter().filter_map(|name| {
+        bindings
+            .constants
+            .iter()
+            .find(|constant| constant.name == *name)
     });
-    let records = bindings.records.iter().filter(|record| has(&record.name.to_string())).map(|record| {
+    let constants = constants.map(|constant| {
+        let (name, ident, since) = (
+            &constant.name,
+            format_ident!("{}", constant.name),
+            since(&constant.name),
+        );
+        quote!(Constant { name: #name, value: #ident as i128, since: #since },)
+    });
+    let records = of
+        .iter()
+        .filter_map(|name| bindings.records.iter().find(|record| record.name == name));
+    let records = records.map(|record| {
         let (name, ident) = (record.name.to_string(), &record.name);
         let since = since(&name);
         let fields = record.leaves.iter().map(|leaf| {
@@ -418,6 +478,9 @@ pub fn listing_source(interface: &Interface, bindings: &Bindings, of: &[String])
         }
     });
     let file = syn::parse2(quote! {
+        #[allow(unused_imports, reason = "a part may have no constants, or no records")]
+        use super::super::{*, listing::{Constant, Field, Record}};
+
         pub const CONSTANTS: &[Constant] = &[#(#constants)*];
         pub const RECORDS: &[Record] = &[#(#records)*];
     })?;

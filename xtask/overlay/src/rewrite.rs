@@ -66,16 +66,21 @@ fn run_bindgen(interface: &Interface, listing: &Listing, input: &Input) -> Resul
         .clang_macro_fallback()
         .clang_macro_fallback_build_dir(&input.scratch)
         .formatter(Formatter::None);
-    for name in &listing.constants {
+    let wanted = |name: &&String| interface.exception(name).is_none();
+    for name in listing.constants.iter().filter(wanted) {
         builder = builder.allowlist_var(name);
     }
-    for name in listing.records.iter().map(|record| &record.name).chain(&listing.typedefs) {
+    let records = listing.records.iter().map(|record| &record.name);
+    for name in records.chain(&listing.typedefs).filter(wanted) {
         builder = builder.allowlist_type(name);
     }
-    for name in &listing.functions {
+    for name in listing.functions.iter().filter(wanted) {
         builder = builder.allowlist_function(name);
     }
-    Ok(builder.generate().map_err(|error| anyhow!("bindgen: {error}"))?.to_string())
+    Ok(builder
+        .generate()
+        .map_err(|error| anyhow!("bindgen: {error}"))?
+        .to_string())
 }
 
 /// How C reaches a record.
@@ -108,28 +113,46 @@ impl<'a> Rewriter<'a> {
         for item in items {
             let (name, attrs, is_union, fields) = match item {
                 Item::Struct(item) => (&item.ident, &item.attrs, false, item.fields.clone()),
-                Item::Union(item) => {
-                    (&item.ident, &item.attrs, true, Fields::Named(item.fields.clone()))
-                }
+                Item::Union(item) => (
+                    &item.ident,
+                    &item.attrs,
+                    true,
+                    Fields::Named(item.fields.clone()),
+                ),
                 _ => continue,
             };
             let is_packed = attrs.iter().any(|attr| {
-                attr.path().is_ident("repr") && attr.to_token_stream().to_string().contains("packed")
+                attr.path().is_ident("repr")
+                    && attr.to_token_stream().to_string().contains("packed")
             });
             let fields = fields
                 .into_iter()
                 .filter_map(|field| Some((unescape(&field.ident?), field.ty)))
                 .collect();
-            raw.insert(name.to_string(), Raw { is_union, is_packed, fields });
+            raw.insert(
+                name.to_string(),
+                Raw {
+                    is_union,
+                    is_packed,
+                    fields,
+                },
+            );
         }
-        Self { interface, raw, enums: BTreeMap::new() }
+        Self {
+            interface,
+            raw,
+            enums: BTreeMap::new(),
+        }
     }
 
     fn bindings(mut self, items: &[Item]) -> Result<Bindings> {
         let mut bindings = Bindings::default();
         for item in items {
             if let Item::Const(item) = item {
-                if self.interface.exception(&item.ident.to_string()).is_none() {
+                let name = item.ident.to_string();
+                // glibc gives an enumerator a macro of the same name.
+                let is_known = bindings.constants.iter().any(|known| known.name == name);
+                if !is_known && self.interface.exception(&name).is_none() {
                     bindings.constants.push(self.constant(item)?);
                 }
             }
@@ -162,11 +185,18 @@ impl<'a> Rewriter<'a> {
         })?;
         if let Type::Path(path) = item.ty.as_ref() {
             if let Some(ident) = path.path.get_ident() {
-                self.enums.entry(ident.to_string()).or_insert_with(|| rule.ty.to_owned());
+                self.enums
+                    .entry(ident.to_string())
+                    .or_insert_with(|| rule.ty.to_owned());
             }
         }
         let value = literal(&item.expr).with_context(|| format!("{name} has no integer value"))?;
-        Ok(Constant { ty: rule.ty.to_owned(), value: fit(value, rule.ty)?, kind: rule.kind, name })
+        Ok(Constant {
+            ty: rule.ty.to_owned(),
+            value: fit(value, rule.ty)?,
+            kind: rule.kind,
+            name,
+        })
     }
 
     fn typedef(&self, item: &syn::ItemType, bindings: &mut Bindings) -> Result<()> {
@@ -175,9 +205,17 @@ impl<'a> Rewriter<'a> {
             return Ok(());
         }
         if let Some(ty) = self.enums.get(&name) {
-            bindings.typedefs.push(Typedef { name, ty: parse_type(ty)? });
+            bindings.typedefs.push(Typedef {
+                name,
+                ty: parse_type(ty)?,
+                is_enum: true,
+            });
         } else if !self.is_spelled_out(&name) {
-            bindings.typedefs.push(Typedef { name, ty: self.ty(&item.ty)? });
+            bindings.typedefs.push(Typedef {
+                name,
+                ty: self.ty(&item.ty)?,
+                is_enum: false,
+            });
         }
         Ok(())
     }
@@ -201,12 +239,19 @@ impl<'a> Rewriter<'a> {
         let ident = &item.sig.ident;
         let mut inputs = Vec::new();
         for (i, input) in item.sig.inputs.iter().enumerate() {
-            let syn::FnArg::Typed(input) = input else { bail!("{name} takes a receiver") };
+            let syn::FnArg::Typed(input) = input else {
+                bail!("{name} takes a receiver")
+            };
             let given = input.pat.to_token_stream().to_string();
             let given = given.trim_start_matches('_');
             // musl's headers name no parameters, and bindgen calls them arg1, arg2.
             let parameter = Ident::new(
-                if given.is_empty() { format!("arg{i}") } else { given.to_owned() }.as_str(),
+                if given.is_empty() {
+                    format!("arg{i}")
+                } else {
+                    given.to_owned()
+                }
+                .as_str(),
                 Span::call_site(),
             );
             let ty = self.ty(&input.ty)?;
@@ -296,14 +341,25 @@ impl<'a> Rewriter<'a> {
                 let member = Ident::new(&format!("{first}_{kind}"), Span::call_site());
                 let ident = Ident::new(&format!("{root}_{member}"), Span::call_site());
                 let mut made = Vec::new();
-                self.record(&inner, ident.clone(), &Place::Transparent(root.to_owned()), &mut made)?;
+                self.record(
+                    &inner,
+                    ident.clone(),
+                    &Place::Transparent(root.to_owned()),
+                    &mut made,
+                )?;
                 let mut made = made.into_iter();
                 let child = made.next().context("a record was just made")?;
                 named.extend(made);
                 for leaf in &child.leaves {
-                    let mut path = vec![Step { owner: owner.clone(), member: member.clone() }];
+                    let mut path = vec![Step {
+                        owner: owner.clone(),
+                        member: member.clone(),
+                    }];
                     path.extend(leaf.path.iter().cloned());
-                    record.leaves.push(Leaf { path, ..leaf.clone() });
+                    record.leaves.push(Leaf {
+                        path,
+                        ..leaf.clone()
+                    });
                 }
                 record.members.push((member, ident.to_token_stream()));
                 record.has_pointer |= child.has_pointer;
@@ -312,7 +368,9 @@ impl<'a> Rewriter<'a> {
             Some(inner) => {
                 let ident = Ident::new(&format!("{root}_{}", bare(field)), Span::call_site());
                 let place = match &record.within {
-                    Some((outer, path)) => Place::Within(outer.clone(), format!("{path}.{}", bare(field))),
+                    Some((outer, path)) => {
+                        Place::Within(outer.clone(), format!("{path}.{}", bare(field)))
+                    }
                     None => Place::Within(root.to_owned(), bare(field)),
                 };
                 self.record(&inner, ident.clone(), &place, named)?;
@@ -334,13 +392,23 @@ impl<'a> Rewriter<'a> {
         ty: TokenStream,
         flexible: Option<TokenStream>,
     ) {
-        let path = vec![Step { owner: record.name.clone(), member: field.clone() }];
-        record.leaves.push(Leaf { name: bare(field), ty: ty.clone(), flexible, path });
+        let path = vec![Step {
+            owner: record.name.clone(),
+            member: field.clone(),
+        }];
+        record.leaves.push(Leaf {
+            name: bare(field),
+            ty: ty.clone(),
+            flexible,
+            path,
+        });
         record.members.push((field.clone(), ty));
     }
 
     fn raw(&self, name: &str) -> Result<&Raw> {
-        self.raw.get(name).with_context(|| format!("bindgen names {name} and does not define it"))
+        self.raw
+            .get(name)
+            .with_context(|| format!("bindgen names {name} and does not define it"))
     }
 
     /// The field that an unnamed record begins with gives it its name: headers grow at the end.
@@ -355,8 +423,10 @@ impl<'a> Rewriter<'a> {
     /// The array, if a record is only C's wrapping of a flexible array in a union.
     fn flexible_array_only(&self, name: &str) -> Result<Option<(Ident, Type)>> {
         let raw = self.raw(name)?;
-        let mut fields =
-            raw.fields.iter().filter(|(field, _)| !field.to_string().starts_with("__empty_"));
+        let mut fields = raw
+            .fields
+            .iter()
+            .filter(|(field, _)| !field.to_string().starts_with("__empty_"));
         Ok(match (fields.next(), fields.next()) {
             (Some((field, ty)), None) if flexible_element(ty).is_some() => {
                 Some((field.clone(), ty.clone()))
@@ -391,7 +461,11 @@ impl<'a> Rewriter<'a> {
                 } else if name == "ManuallyDrop" || name == "Option" {
                     let inner = generic_argument(&last.arguments).context("a generic argument")?;
                     let inner = self.ty(&inner)?;
-                    if name == "Option" { quote!(Option<#inner>) } else { inner }
+                    if name == "Option" {
+                        quote!(Option<#inner>)
+                    } else {
+                        inner
+                    }
                 } else {
                     // C's own integer names stay where they are the interface's.
                     path.to_token_stream()
@@ -411,7 +485,8 @@ impl<'a> Rewriter<'a> {
 }
 
 fn parse_type(text: &str) -> Result<TokenStream> {
-    text.parse().map_err(|error| anyhow!("the type {text}: {error}"))
+    text.parse()
+        .map_err(|error| anyhow!("the type {text}: {error}"))
 }
 
 /// bindgen writes `type_` for a name that Rust reserves; Rust can spell the name itself.
@@ -440,7 +515,9 @@ fn path_name(ty: &Type) -> Option<String> {
 }
 
 fn generic_argument(arguments: &PathArguments) -> Option<Type> {
-    let PathArguments::AngleBracketed(arguments) = arguments else { return None };
+    let PathArguments::AngleBracketed(arguments) = arguments else {
+        return None;
+    };
     match arguments.args.first()? {
         GenericArgument::Type(ty) => Some(ty.clone()),
         _ => None,
@@ -494,7 +571,11 @@ fn fit(value: i128, ty: &str) -> Result<i128> {
     };
     let modulus = 1_i128 << bits;
     let wrapped = value.rem_euclid(modulus);
-    let wrapped = if signed && wrapped >= modulus / 2 { wrapped - modulus } else { wrapped };
+    let wrapped = if signed && wrapped >= modulus / 2 {
+        wrapped - modulus
+    } else {
+        wrapped
+    };
     // A negative value may only be the same bits in an unsigned type, all of them sign.
     ensure!(
         wrapped == value || (value < 0 && value >= -modulus / 2),
@@ -507,7 +588,9 @@ fn fit(value: i128, ty: &str) -> Result<i128> {
 pub(crate) fn spell(constant: &Constant) -> String {
     let value = constant.value;
     match constant.kind {
-        Kind::Bits if value > 0 && value.count_ones() == 1 => format!("1 << {}", value.trailing_zeros()),
+        Kind::Bits if value > 0 && value.count_ones() == 1 => {
+            format!("1 << {}", value.trailing_zeros())
+        }
         Kind::Bits if value > 9 => format!("{value:#x}"),
         _ => value.to_string(),
     }

@@ -31,16 +31,36 @@ type Summaries = BTreeMap<String, Summary>;
 pub(super) fn describe(old: &Files, new: &Files) -> Result<String> {
     let (old, new) = (summarise(old)?, summarise(new)?);
     let mut text = String::new();
-    let added: Vec<_> = new.iter().filter(|(name, _)| !old.contains_key(*name)).collect();
-    let removed: Vec<_> = old.iter().filter(|(name, _)| !new.contains_key(*name)).collect();
+    let added: Vec<_> = new
+        .iter()
+        .filter(|(name, _)| !old.contains_key(*name))
+        .collect();
+    let removed: Vec<_> = old
+        .iter()
+        .filter(|(name, _)| !new.contains_key(*name))
+        .collect();
     let changed: Vec<_> = new
         .iter()
         .filter_map(|(name, is)| Some((name, old.get(name).filter(|was| *was != is)?, is)))
         .collect();
 
-    section(&mut text, "Added", added.iter().map(|(name, item)| introduce(name, item)));
-    section(&mut text, "Removed (a user's code may name it)", removed.iter().map(|(name, item)| introduce(name, item)));
-    section(&mut text, "Changed", changed.iter().flat_map(|(name, was, is)| compare(name, was, is)));
+    section(
+        &mut text,
+        "Added",
+        added.iter().map(|(name, item)| introduce(name, item)),
+    );
+    section(
+        &mut text,
+        "Removed (a user's code may name it)",
+        removed.iter().map(|(name, item)| introduce(name, item)),
+    );
+    section(
+        &mut text,
+        "Changed",
+        changed
+            .iter()
+            .flat_map(|(name, was, is)| compare(name, was, is)),
+    );
     if text.is_empty() {
         text.push_str("The headers differ in nothing that the bindings show.\n");
     }
@@ -60,7 +80,11 @@ fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) 
 fn introduce(name: &str, item: &Summary) -> String {
     match item.kind {
         "struct" | "union" => {
-            let fields: Vec<_> = item.fields.iter().map(|(field, ty)| format!("{field}: {ty}")).collect();
+            let fields: Vec<_> = item
+                .fields
+                .iter()
+                .map(|(field, ty)| format!("{field}: {ty}"))
+                .collect();
             format!("{} {name} {{ {} }}", item.kind, fields.join(", "))
         }
         "function" => format!("function {}", item.text),
@@ -71,16 +95,25 @@ fn introduce(name: &str, item: &Summary) -> String {
 fn compare(name: &str, was: &Summary, is: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     if (was.kind, &was.text) != (is.kind, &is.text) {
-        lines.push(format!("{} {name} {} is now {} {}", was.kind, was.text, is.kind, is.text));
+        lines.push(format!(
+            "{} {name} {} is now {} {}",
+            was.kind, was.text, is.kind, is.text
+        ));
     }
     for (field, ty) in &is.fields {
         match was.fields.get(field) {
             None => lines.push(format!("{name}: new field {field}: {ty}")),
-            Some(old) if old != ty => lines.push(format!("{name}: field {field} was {old} and is {ty}")),
+            Some(old) if old != ty => {
+                lines.push(format!("{name}: field {field} was {old} and is {ty}"))
+            }
             Some(_) => {}
         }
     }
-    for (field, ty) in was.fields.iter().filter(|(field, _)| !is.fields.contains_key(*field)) {
+    for (field, ty) in was
+        .fields
+        .iter()
+        .filter(|(field, _)| !is.fields.contains_key(*field))
+    {
         lines.push(format!("{name}: field {field}: {ty} is gone"));
     }
     lines
@@ -89,13 +122,26 @@ fn compare(name: &str, was: &Summary, is: &Summary) -> Vec<String> {
 fn summarise(files: &Files) -> Result<Summaries> {
     let mut found = Summaries::new();
     for (path, text) in files {
-        let krate = path.iter().next().unwrap_or_default().to_string_lossy().into_owned();
-        let folder = path.parent().and_then(|folder| folder.file_name()).unwrap_or_default().to_string_lossy().into_owned();
-        let is_items = ["constants.rs", "types.rs", "functions.rs"].iter().any(|name| path.ends_with(name));
+        let krate = path
+            .iter()
+            .next()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let folder = path
+            .parent()
+            .and_then(|folder| folder.file_name())
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let is_items = ["constants.rs", "types.rs", "functions.rs"]
+            .iter()
+            .any(|name| path.ends_with(name));
         if !is_items {
             continue;
         }
-        let file = syn::parse_file(text).with_context(|| format!("{} is not Rust", path.display()))?;
+        let file =
+            syn::parse_file(text).with_context(|| format!("{} is not Rust", path.display()))?;
         let label = |name: &str| match folder.as_str() {
             "common" => format!("{krate}::{name}"),
             variant => format!("{krate}::{name} ({variant})"),
@@ -108,26 +154,37 @@ fn summarise(files: &Files) -> Result<Summaries> {
 }
 
 fn summarise_item(item: Item, label: &dyn Fn(&str) -> String, found: &mut Summaries) {
-    let plain = |kind, text| Summary { kind, text, fields: BTreeMap::new() };
+    let plain = |kind, text| Summary {
+        kind,
+        text,
+        fields: BTreeMap::new(),
+    };
     match item {
         Item::Const(item) if item.ident != "_" => {
             let text = format!(": {} = {}", tokens(&item.ty), tokens(&item.expr));
             found.insert(label(&item.ident.to_string()), plain("constant", text));
         }
         Item::Type(item) => {
-            found.insert(label(&item.ident.to_string()), plain("type", format!("= {}", tokens(&item.ty))));
+            found.insert(
+                label(&item.ident.to_string()),
+                plain("type", format!("= {}", tokens(&item.ty))),
+            );
         }
         Item::Struct(item) => record("struct", &item.ident, item.fields.iter(), label, found),
         Item::Union(item) => record("union", &item.ident, item.fields.named.iter(), label, found),
         // Fields of unnamed members are known by their accessors.
         Item::Impl(item) if item.trait_.is_none() => {
             let name = label(&tokens(&item.self_ty));
-            let Some(summary) = found.get_mut(&name) else { return };
+            let Some(summary) = found.get_mut(&name) else {
+                return;
+            };
             for item in item.items {
                 let ImplItem::Fn(method) = item else { continue };
                 let name = method.sig.ident.to_string();
                 if let syn::ReturnType::Type(_, ty) = &method.sig.output {
-                    summary.fields.insert(name.trim_start_matches("r#").to_owned(), tokens(ty));
+                    summary
+                        .fields
+                        .insert(name.trim_start_matches("r#").to_owned(), tokens(ty));
                 }
             }
         }
@@ -135,7 +192,10 @@ fn summarise_item(item: Item, label: &dyn Fn(&str) -> String, found: &mut Summar
             for item in block.items {
                 if let ForeignItem::Fn(function) = item {
                     let text = tokens(&function.sig);
-                    found.insert(label(&function.sig.ident.to_string()), plain("function", text));
+                    found.insert(
+                        label(&function.sig.ident.to_string()),
+                        plain("function", text),
+                    );
                 }
             }
         }
@@ -159,13 +219,35 @@ fn record<'a>(
         .filter_map(|field| {
             let ty = tokens(&field.ty);
             let is_unnamed = ty.ends_with("_union") || ty.ends_with("_struct");
-            Some((field.ident.as_ref()?.to_string().trim_start_matches("r#").to_owned(), ty)).filter(|_| !is_unnamed)
+            Some((
+                field
+                    .ident
+                    .as_ref()?
+                    .to_string()
+                    .trim_start_matches("r#")
+                    .to_owned(),
+                ty,
+            ))
+            .filter(|_| !is_unnamed)
         })
         .collect();
-    found.insert(label(&name), Summary { kind, text: String::new(), fields });
+    found.insert(
+        label(&name),
+        Summary {
+            kind,
+            text: String::new(),
+            fields,
+        },
+    );
 }
 
 fn tokens(item: &impl ToTokens) -> String {
     let text = item.to_token_stream().to_string();
-    text.replace(" :: ", "::").replace(" ;", ";").replace("[ ", "[").replace(" ]", "]").replace("* ", "*").trim_start_matches(":: ").to_owned()
+    text.replace(" :: ", "::")
+        .replace(" ;", ";")
+        .replace("[ ", "[")
+        .replace(" ]", "]")
+        .replace("* ", "*")
+        .trim_start_matches(":: ")
+        .to_owned()
 }

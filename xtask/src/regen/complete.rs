@@ -22,9 +22,19 @@ pub(super) fn check(interface: &Interface, listing: &Listing, bindings: &Binding
 
 fn missing(interface: &Interface, listing: &Listing, bindings: &Bindings) -> Vec<String> {
     let mut have: BTreeSet<String> = BTreeSet::new();
-    have.extend(bindings.constants.iter().map(|constant| constant.name.clone()));
+    have.extend(
+        bindings
+            .constants
+            .iter()
+            .map(|constant| constant.name.clone()),
+    );
     have.extend(bindings.typedefs.iter().map(|typedef| typedef.name.clone()));
-    have.extend(bindings.functions.iter().map(|function| function.name.clone()));
+    have.extend(
+        bindings
+            .functions
+            .iter()
+            .map(|function| function.name.clone()),
+    );
     for record in &bindings.records {
         let name = record.name.to_string();
         let (c_name, prefix) = match &record.within {
@@ -32,11 +42,21 @@ fn missing(interface: &Interface, listing: &Listing, bindings: &Bindings) -> Vec
             None => (name.clone(), String::new()),
         };
         have.insert(name);
-        have.extend(record.leaves.iter().map(|leaf| format!("{c_name}.{prefix}{}", leaf.name)));
+        have.extend(
+            record
+                .leaves
+                .iter()
+                .map(|leaf| format!("{c_name}.{prefix}{}", leaf.name)),
+        );
     }
 
     let fields = listing.records.iter().flat_map(|record| {
-        record.fields.iter().map(move |field| (record.name.as_str(), format!("{}.{}", record.name, field.name)))
+        record.fields.iter().map(move |field| {
+            (
+                record.name.as_str(),
+                format!("{}.{}", record.name, field.name),
+            )
+        })
     });
     let plain = listing
         .constants
@@ -55,9 +75,18 @@ fn missing(interface: &Interface, listing: &Listing, bindings: &Bindings) -> Vec
 fn untold(interface: &Interface, bindings: &Bindings) -> Result<Vec<String>> {
     let docs = Docs::parse(interface.docs)?;
     let mut faults = Vec::new();
-    let constants = bindings.constants.iter().map(|constant| constant.name.clone());
-    let functions = bindings.functions.iter().map(|function| function.name.clone());
-    let records = bindings.records.iter().map(|record| record.name.to_string());
+    let constants = bindings
+        .constants
+        .iter()
+        .map(|constant| constant.name.clone());
+    let functions = bindings
+        .functions
+        .iter()
+        .map(|function| function.name.clone());
+    let records = bindings
+        .records
+        .iter()
+        .map(|record| record.name.to_string());
     for name in constants.chain(functions).chain(records) {
         if docs.get(&name).is_none() {
             faults.push(format!("{name} has no text in xtask/overlay/docs"));
@@ -67,9 +96,70 @@ fn untold(interface: &Interface, bindings: &Bindings) -> Result<Vec<String>> {
         let name = record.name.to_string();
         for leaf in &record.leaves {
             if docs.field(&name, &leaf.name).is_none() {
-                faults.push(format!("{name}.{} has no text in xtask/overlay/docs", leaf.name));
+                faults.push(format!(
+                    "{name}.{} has no text in xtask/overlay/docs",
+                    leaf.name
+                ));
             }
         }
     }
     Ok(faults)
+}
+
+/// Whether each text is about something: a stale one would mislead.
+///
+/// # Errors
+///
+/// Names the texts that no target has an item or a field for.
+pub(super) fn check_texts<'a>(
+    interface: &Interface,
+    bindings: impl Iterator<Item = &'a Bindings>,
+) -> Result<()> {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for bindings in bindings {
+        known.extend(
+            bindings
+                .constants
+                .iter()
+                .map(|constant| constant.name.clone()),
+        );
+        known.extend(bindings.typedefs.iter().map(|typedef| typedef.name.clone()));
+        known.extend(
+            bindings
+                .functions
+                .iter()
+                .map(|function| function.name.clone()),
+        );
+        for record in &bindings.records {
+            known.insert(record.name.to_string());
+            known.extend(
+                record
+                    .leaves
+                    .iter()
+                    .map(|leaf| format!("{}.{}", record.name, leaf.name)),
+            );
+        }
+    }
+    let docs = Docs::parse(interface.docs)?;
+    let names = docs.names().map(str::to_owned);
+    let fields = docs.names().flat_map(|name| {
+        let fields = docs
+            .get(name)
+            .map(|entry| entry.fields.keys())
+            .into_iter()
+            .flatten();
+        fields.map(move |field| format!("{name}.{field}"))
+    });
+    let stale: Vec<_> = names
+        .chain(fields)
+        .filter(|name| !known.contains(name))
+        .collect();
+    if !stale.is_empty() {
+        bail!(
+            "{}: texts about nothing that the headers have: {}",
+            interface.krate,
+            stale.join(", ")
+        );
+    }
+    Ok(())
 }

@@ -30,7 +30,11 @@ pub(super) fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) ->
         let texts = crate_files(interface, &runs, &headers.kernel_version)
             .with_context(|| format!("the bindings of {}", interface.krate))?;
         let folder = Path::new(interface.krate).join("src/generated");
-        files.extend(texts.into_iter().map(|(name, text)| (folder.join(name), text)));
+        files.extend(
+            texts
+                .into_iter()
+                .map(|(name, text)| (folder.join(name), text)),
+        );
     }
     Ok(files)
 }
@@ -53,13 +57,17 @@ fn runs(
     scratch: &Path,
     progress: &dyn Fn(&str),
 ) -> Result<Vec<Run>> {
-    let mut runs = Vec::new();
+    let mut runs: Vec<Run> = Vec::new();
     for target in TARGETS {
         for (variant, found) in interface.variants.iter().enumerate() {
             if !(found.applies)(target) {
                 continue;
             }
-            let libc = if interface.libc { if found.musl { "-musl" } else { "-gnu" } } else { "" };
+            let libc = if interface.libc {
+                if found.musl { "-musl" } else { "-gnu" }
+            } else {
+                ""
+            };
             let name = format!("{}{libc}", target.rust);
             progress(&format!("{} for {name}", interface.krate));
             runs.push(
@@ -68,6 +76,7 @@ fn runs(
             );
         }
     }
+    complete::check_texts(interface, runs.iter().map(|run| &run.bindings))?;
     Ok(runs)
 }
 
@@ -83,7 +92,11 @@ fn run(
     let musl = interface.variants[variant].musl;
     let mut include = Vec::new();
     if interface.libc {
-        include.push(if musl { headers.musl(target) } else { headers.glibc(target) });
+        include.push(if musl {
+            headers.musl(target)
+        } else {
+            headers.glibc(target)
+        });
     }
     include.extend(kernel);
     // The C libraries' 32-bit headers say what their 64-bit file offsets are only when asked.
@@ -91,14 +104,25 @@ fn run(
     let input = Input {
         target: Some(target.clang.to_owned()),
         include,
-        define: if large_files { vec!["_FILE_OFFSET_BITS=64".to_owned()] } else { Vec::new() },
+        define: if large_files {
+            vec!["_FILE_OFFSET_BITS=64".to_owned()]
+        } else {
+            Vec::new()
+        },
         scratch: scratch.join(interface.krate),
     };
     let listing = Listing::read(interface, &input)?;
     let bindings = Bindings::generate(interface, &listing, &input)?;
     complete::check(interface, &listing, &bindings)?;
     let items = items(interface, &bindings)?;
-    Ok(Run { name: name.to_owned(), target, variant, listing, bindings, items })
+    Ok(Run {
+        name: name.to_owned(),
+        target,
+        variant,
+        listing,
+        bindings,
+        items,
+    })
 }
 
 /// The files of one crate: `common/` and a folder for each variant.
@@ -107,19 +131,39 @@ fn crate_files(interface: &Interface, runs: &[Run], version: &str) -> Result<Fil
     let header = header(interface, version);
     let mut files = Files::new();
     let everything: Vec<&Run> = runs.iter().collect();
-    part(interface, "common", &everything, &|name| common.iter().any(|item| item == name), &header, &mut files)?;
+    part(
+        interface,
+        "common",
+        &everything,
+        &|name| common.iter().any(|item| item == name),
+        &header,
+        &mut files,
+    )?;
     for (index, variant) in interface.variants.iter().enumerate() {
         let own: Vec<&Run> = runs.iter().filter(|run| run.variant == index).collect();
-        part(interface, variant.name, &own, &|name| common.iter().all(|item| item != name), &header, &mut files)?;
+        part(
+            interface,
+            variant.name,
+            &own,
+            &|name| common.iter().all(|item| item != name),
+            &header,
+            &mut files,
+        )?;
     }
-    files.insert("mod.rs".into(), format!("{header}{}", root(interface, runs)));
+    files.insert(
+        "mod.rs".into(),
+        format!("{header}{}", root(interface, runs)),
+    );
     Ok(files)
 }
 
 /// The items that every run has in the same words.
 fn common_names(runs: &[Run]) -> Vec<String> {
     let texts = |run: &Run| -> BTreeMap<String, String> {
-        run.items.iter().map(|item| (item.name.clone(), item.tokens.to_string())).collect()
+        run.items
+            .iter()
+            .map(|item| (item.name.clone(), item.tokens.to_string()))
+            .collect()
     };
     let mut common = texts(&runs[0]);
     for run in &runs[1..] {
@@ -134,8 +178,18 @@ fn common_names(runs: &[Run]) -> Vec<String> {
 
 /// Whether a record's layout differs between runs though its text does not.
 fn holds_variant(run: &Run, name: &str, runs: &[Run]) -> bool {
-    let Some(first) = run.listing.record(name) else { return false };
-    runs.iter().any(|other| other.listing.record(name).is_none_or(|own| own.fields != first.fields))
+    let places = |run: &Run| -> Option<Vec<(u64, u64)>> {
+        let record = run.listing.record(name)?;
+        Some(
+            record
+                .fields
+                .iter()
+                .map(|field| (field.offset, field.size))
+                .collect(),
+        )
+    };
+    let first = places(run);
+    runs.iter().any(|other| places(other) != first)
 }
 
 /// Writes one folder, after checking that all its runs agree on it.
@@ -153,7 +207,9 @@ fn part(
         match &agreed {
             None => agreed = Some((&run.name, own)),
             Some((first, texts)) if *texts != own => {
-                let file = texts.iter().find(|(file, text)| own.get(*file) != Some(text));
+                let file = texts
+                    .iter()
+                    .find(|(file, text)| own.get(*file) != Some(text));
                 bail!(
                     "{first} and {} differ in {folder}/{}: the table of variants does not know why",
                     run.name,
@@ -166,7 +222,11 @@ fn part(
     let (_, texts) = agreed.context("a variant without a target")?;
     let mut modules = String::new();
     for (name, text) in texts {
-        let module = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let module = name
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         modules.push_str(match module.as_str() {
             "layout" => "mod layout;\n",
             "listing" => "#[cfg(feature = \"listing\")]\npub(super) mod listing;\n",
@@ -177,7 +237,10 @@ fn part(
         });
         files.insert(Path::new(folder).join(&name), format!("{header}{text}"));
     }
-    files.insert(Path::new(folder).join("mod.rs"), format!("{header}{modules}"));
+    files.insert(
+        Path::new(folder).join("mod.rs"),
+        format!("{header}{modules}"),
+    );
     Ok(())
 }
 
@@ -187,9 +250,28 @@ fn part_of_run(
     peers: &[&Run],
     belongs: &dyn Fn(&str) -> bool,
 ) -> Result<Files> {
-    let chosen: Vec<&Item> = run.items.iter().filter(|item| belongs(&item.name)).collect();
-    let names: Vec<String> = chosen.iter().map(|item| item.name.clone()).collect();
-    let of = |section| chosen.iter().copied().filter(move |item| item.section == section);
+    // Headers name the same things in different order: that of the first target is everybody's.
+    let order = peers.first().map_or(&run.items, |first| &first.items);
+    let names: Vec<String> = order
+        .iter()
+        .filter(|item| belongs(&item.name))
+        .map(|item| item.name.clone())
+        .collect();
+    let chosen: Vec<&Item> = names
+        .iter()
+        .filter_map(|name| run.items.iter().find(|item| item.name == *name))
+        .collect();
+    ensure!(
+        chosen.len() == run.items.iter().filter(|item| belongs(&item.name)).count(),
+        "{} and the first target of its file have different items",
+        run.name
+    );
+    let of = |section| {
+        chosen
+            .iter()
+            .copied()
+            .filter(move |item| item.section == section)
+    };
     let mut texts = Files::new();
     for (section, file) in [
         (Section::Constants, "constants.rs"),
@@ -199,80 +281,123 @@ fn part_of_run(
         if of(section).next().is_some() {
             let uses = match section {
                 Section::Constants => "",
-                Section::Types | Section::Functions => "#[allow(unused_imports, reason = \"which of them are needed differs between targets\")]\nuse super::super::*;\n\n",
+                Section::Types | Section::Functions => {
+                    "#[allow(unused_imports, reason = \"which of them are needed differs between targets\")]\nuse super::super::*;\n\n"
+                }
             };
             texts.insert(file.into(), format!("{uses}{}", render(of(section))?));
         }
     }
     let layout = layout_source(&run.bindings, &names, &|record| layout(record, run, peers))?;
-    if run.bindings.records.iter().any(|record| names.contains(&record.name.to_string())) {
+    if run
+        .bindings
+        .records
+        .iter()
+        .any(|record| names.contains(&record.name.to_string()))
+    {
         texts.insert("layout.rs".into(), layout);
     }
-    texts.insert("listing.rs".into(), listing_source(interface, &run.bindings, &names)?);
+    texts.insert(
+        "listing.rs".into(),
+        listing_source(interface, &run.bindings, &names)?,
+    );
     Ok(texts)
 }
 
 /// How C lays out a record, on all of the targets of a file.
 fn layout(record: &Record, run: &Run, peers: &[&Run]) -> Result<RecordLayout> {
-    let own = c_layout(record, &run.listing)?;
-    let mut x86 = None;
-    let mut others = None;
+    let own = Shape::of(record, &run.listing)?;
+    let (mut x86, mut others) = (None, None);
     for peer in peers {
-        let theirs = c_layout(record, &peer.listing)?;
+        let theirs = Shape::of(record, &peer.listing)?;
         ensure!(
-            (own.0, &own.2) == (theirs.0, &theirs.2),
+            (own.size, &own.fields) == (theirs.size, &theirs.fields),
             "{} and {} lay out {} differently",
             run.name,
             peer.name,
             record.name
         );
-        let seen = if peer.target.rust == "i686" { &mut x86 } else { &mut others };
-        let align = *seen.get_or_insert(theirs.1);
-        ensure!(align == theirs.1, "{} aligns {} to {}, others to {align}", peer.name, record.name, theirs.1);
+        let seen = if peer.target.rust == "i686" {
+            &mut x86
+        } else {
+            &mut others
+        };
+        let align = *seen.get_or_insert(theirs.align);
+        ensure!(
+            align == theirs.align,
+            "{} aligns {} to {}, others to {align}",
+            peer.name,
+            record.name,
+            theirs.align
+        );
     }
     let align = match (others, x86) {
+        (Some(8), Some(4)) => "EIGHT_OR_FOUR".to_owned(),
         (Some(others), Some(x86)) if others != x86 => {
-            format!("if cfg!(target_arch = \"x86\") {{ {x86} }} else {{ {others} }}")
+            bail!(
+                "{} is aligned to {x86} on i686 and to {others} elsewhere",
+                record.name
+            )
         }
         (Some(align), _) | (None, Some(align)) => align.to_string(),
         (None, None) => bail!("no target lays out {}", record.name),
     };
-    Ok(RecordLayout { size: own.0, align, fields: own.2 })
+    Ok(RecordLayout {
+        size: own.size,
+        align,
+        fields: own.fields,
+    })
 }
 
-/// Size, alignment, and offset and size of each leaf, from the listing.
-fn c_layout(record: &Record, listing: &Listing) -> Result<(u64, u64, Vec<(u64, u64)>)> {
-    let name = record.name.to_string();
-    let (c_name, prefix) = match &record.within {
-        Some((outer, path)) => (outer.as_str(), format!("{path}.")),
-        None => (name.as_str(), String::new()),
-    };
-    let c_record = listing.record(c_name).with_context(|| format!("C has no record {c_name}"))?;
-    let field = |name: &str| {
-        c_record.fields.iter().find(|field| field.name == name).with_context(|| format!("{c_name} has no {name}"))
-    };
-    let (base, size, align) = match &record.within {
-        // An untagged record has the size of the field that it is; its alignment is that of its widest member.
-        Some((_, path)) => {
-            let whole = field(path)?;
-            (whole.offset, whole.size, whole.align)
-        }
-        None => (0, c_record.size, c_record.align),
-    };
-    let fields = record
-        .leaves
-        .iter()
-        .map(|leaf| {
+/// One target's layout of a record, from the listing.
+struct Shape {
+    size: u64,
+    align: u64,
+    /// Offset and size of each leaf.
+    fields: Vec<(u64, u64)>,
+}
+
+impl Shape {
+    fn of(record: &Record, listing: &Listing) -> Result<Self> {
+        let name = record.name.to_string();
+        let (c_name, path) = match &record.within {
+            Some((outer, path)) => (outer.as_str(), Some(path)),
+            None => (name.as_str(), None),
+        };
+        let c_record = listing
+            .record(c_name)
+            .with_context(|| format!("C has no record {c_name}"))?;
+        let field = |name: &str| {
+            let found = c_record.fields.iter().find(|field| field.name == name);
+            found.with_context(|| format!("{c_name} has no {name}"))
+        };
+        let (base, size, align, prefix) = match path {
+            // A record without a tag is known by the field that it is.
+            Some(path) => {
+                let whole = field(path)?;
+                (whole.offset, whole.size, whole.align, format!("{path}."))
+            }
+            None => (0, c_record.size, c_record.align, String::new()),
+        };
+        let fields = record.leaves.iter().map(|leaf| {
             let found = field(&format!("{prefix}{}", leaf.name))?;
             Ok((found.offset - base, found.size))
+        });
+        Ok(Self {
+            size,
+            align,
+            fields: fields.collect::<Result<Vec<_>>>()?,
         })
-        .collect::<Result<Vec<_>>>()?;
-    Ok((size, align, fields))
+    }
 }
 
 /// The first lines of every generated file.
 fn header(interface: &Interface, version: &str) -> String {
-    let of = if interface.libc { "aio.h of glibc 2.36 and musl 1.2.3".to_owned() } else { format!("the headers of Linux {version}") };
+    let of = if interface.libc {
+        "aio.h of glibc 2.36 and musl 1.2.3".to_owned()
+    } else {
+        format!("the headers of Linux {version}")
+    };
     format!("// Generated by `cargo xtask regen` from {of}. Edit xtask/overlay and regenerate.\n\n")
 }
 
@@ -280,8 +405,11 @@ fn header(interface: &Interface, version: &str) -> String {
 fn root(interface: &Interface, runs: &[Run]) -> String {
     let mut text = String::from("mod common;\npub use common::*;\n\n");
     for (index, variant) in interface.variants.iter().enumerate() {
-        let targets: Vec<_> =
-            runs.iter().filter(|run| run.variant == index).map(|run| run.name.as_str()).collect();
+        let targets: Vec<_> = runs
+            .iter()
+            .filter(|run| run.variant == index)
+            .map(|run| run.name.as_str())
+            .collect();
         text.push_str(&format!(
             "// Compared for: {}.\n#[cfg({cfg})]\nmod {name};\n#[cfg({cfg})]\nuse {name} as variant;\n\n",
             targets.join(", "),

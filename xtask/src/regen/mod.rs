@@ -86,16 +86,26 @@ fn committed() -> Result<Files> {
 
 fn check(old: &Files, new: &Files) -> Result<()> {
     let mut stale = 0;
-    for path in old.keys().chain(new.keys().filter(|path| !old.contains_key(*path))) {
+    for path in old
+        .keys()
+        .chain(new.keys().filter(|path| !old.contains_key(*path)))
+    {
         let (was, is) = (text(old, path), text(new, path));
         if was == is {
             continue;
         }
         stale += 1;
         let diff = TextDiff::from_lines(was, is);
-        let (committed, generated) =
-            (format!("{} (committed)", path.display()), format!("{} (generated)", path.display()));
-        print!("{}", diff.unified_diff().context_radius(2).header(&committed, &generated));
+        let (committed, generated) = (
+            format!("{} (committed)", path.display()),
+            format!("{} (generated)", path.display()),
+        );
+        print!(
+            "{}",
+            diff.unified_diff()
+                .context_radius(2)
+                .header(&committed, &generated)
+        );
     }
     if stale > 0 {
         bail!("{stale} generated files are not what regen generates: run `cargo xtask regen`");

@@ -9,11 +9,22 @@ pub const AIO: Interface = Interface {
     wrapper: "
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
+#include <linux/time_types.h>
 ",
     libc: false,
     sources: &[
-        Source { header: "linux/aio_abi.h", only: &[] },
-        Source { header: "linux/fs.h", only: &["RWF_"] },
+        Source {
+            header: "linux/aio_abi.h",
+            only: &[],
+        },
+        Source {
+            header: "linux/fs.h",
+            only: &["RWF_"],
+        },
+        Source {
+            header: "linux/time_types.h",
+            only: &["__kernel_timespec"],
+        },
     ],
     exceptions: &[],
     constants: &[

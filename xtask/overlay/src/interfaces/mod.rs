@@ -14,9 +14,17 @@ use crate::interface::{Interface, Kind, Rule};
 pub const INTERFACES: &[&Interface] = &[&URING, &AIO, &POSIX];
 
 const fn number(prefix: &'static str, ty: &'static str) -> Rule {
-    Rule { prefix, ty, kind: Kind::Number }
+    Rule {
+        prefix,
+        ty,
+        kind: Kind::Number,
+    }
 }
 
 const fn bits(prefix: &'static str, ty: &'static str) -> Rule {
-    Rule { prefix, ty, kind: Kind::Bits }
+    Rule {
+        prefix,
+        ty,
+        kind: Kind::Bits,
+    }
 }

@@ -3,7 +3,8 @@
 use super::number;
 use crate::interface::{Interface, Source, Variant};
 
-const TWIN: &str = "large-file twin: the same on 64-bit targets, and what the plain name means on 32-bit ones";
+const TWIN: &str =
+    "large-file twin: the same on 64-bit targets, and what the plain name means on 32-bit ones";
 const METHOD: &str = "macro that names a member of a member: a method of `sigevent`";
 
 /// POSIX AIO: the crate `posix-aio`.
@@ -15,12 +16,26 @@ pub const POSIX: Interface = Interface {
 ",
     libc: true,
     sources: &[
-        Source { header: "include/aio.h", only: &[] },
-        Source { header: "bits/types/sigevent_t.h", only: &["sigevent"] },
-        Source { header: "bits/types/__sigval_t.h", only: &["sigval"] },
-        Source { header: "bits/sigevent-consts.h", only: &["SIGEV_"] },
-        Source { header: "include/signal.h", only: &["SIGEV_", "sigevent", "sigval"] },
-        Source { header: "bits/signal.h", only: &["SIGEV_", "sigevent", "sigval"] },
+        Source {
+            header: "/aio.h",
+            only: &[],
+        },
+        Source {
+            header: "bits/types/sigevent_t.h",
+            only: &["sigevent"],
+        },
+        Source {
+            header: "bits/types/__sigval_t.h",
+            only: &["sigval"],
+        },
+        Source {
+            header: "bits/sigevent-consts.h",
+            only: &["SIGEV_"],
+        },
+        Source {
+            header: "/signal.h",
+            only: &["SIGEV_", "sigevent", "sigval"],
+        },
     ],
     exceptions: &[
         ("_AIO_H", "include guard"),
@@ -34,7 +49,10 @@ pub const POSIX: Interface = Interface {
         ("aio_cancel64", TWIN),
         ("lio_listio64", TWIN),
         ("off64_t", "a plain i64"),
-        ("aio_suspend", "written by hand: which symbol it is depends on the width of libc's time_t"),
+        (
+            "aio_suspend",
+            "written by hand: which symbol it is depends on the width of libc's time_t",
+        ),
         ("sigev_notify_function", METHOD),
         ("sigev_notify_attributes", METHOD),
         ("sigev_notify_thread_id", METHOD),

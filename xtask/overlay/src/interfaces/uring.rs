@@ -8,10 +8,12 @@ pub const URING: Interface = Interface {
     krate: "uring-sys",
     wrapper: "
 #include <linux/io_uring.h>
-#include <linux/blkdev.h>
 #include <linux/fs.h>
 #include <linux/ioctl.h>
 #include <linux/nvme_ioctl.h>
+#if __has_include(<linux/blkdev.h>)
+#include <linux/blkdev.h>
+#endif
 #if __has_include(<linux/io_uring/zcrx.h>)
 #include <linux/io_uring/zcrx.h>
 #endif
@@ -27,15 +29,42 @@ pub const URING: Interface = Interface {
 ",
     libc: false,
     sources: &[
-        Source { header: "linux/io_uring.h", only: &[] },
-        Source { header: "linux/io_uring/zcrx.h", only: &[] },
-        Source { header: "linux/io_uring/query.h", only: &[] },
-        Source { header: "linux/io_uring/bpf_filter.h", only: &[] },
-        Source { header: "linux/io_uring/mock_file.h", only: &[] },
-        Source { header: "linux/fs.h", only: &["RWF_"] },
-        Source { header: "linux/blkdev.h", only: &["BLOCK_URING_CMD_"] },
-        Source { header: "linux/nvme_ioctl.h", only: &["NVME_URING_CMD_", "nvme_uring_cmd"] },
-        Source { header: "linux/time_types.h", only: &["__kernel_timespec"] },
+        Source {
+            header: "linux/io_uring.h",
+            only: &[],
+        },
+        Source {
+            header: "linux/io_uring/zcrx.h",
+            only: &[],
+        },
+        Source {
+            header: "linux/io_uring/query.h",
+            only: &[],
+        },
+        Source {
+            header: "linux/io_uring/bpf_filter.h",
+            only: &[],
+        },
+        Source {
+            header: "linux/io_uring/mock_file.h",
+            only: &[],
+        },
+        Source {
+            header: "linux/fs.h",
+            only: &["RWF_"],
+        },
+        Source {
+            header: "linux/blkdev.h",
+            only: &["BLOCK_URING_CMD_"],
+        },
+        Source {
+            header: "linux/nvme_ioctl.h",
+            only: &["NVME_URING_CMD_", "nvme_uring_cmd"],
+        },
+        Source {
+            header: "linux/time_types.h",
+            only: &["__kernel_timespec"],
+        },
     ],
     exceptions: &[],
     constants: &[
