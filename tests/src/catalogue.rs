@@ -21,32 +21,32 @@ pub static AREAS: &[Area] = &[
     Area {
         name: "uring/op",
         title: "io_uring: operations",
-        cases: &[],
+        cases: cases::uring_op::FILES,
     },
     Area {
         name: "uring/setup",
         title: "io_uring: set-up and registration",
-        cases: &[],
+        cases: cases::uring_setup::FILES,
     },
     Area {
         name: "uring/query",
         title: "io_uring: probe and query",
-        cases: &[],
+        cases: cases::uring_query::FILES,
     },
     Area {
         name: "aio",
         title: "Native AIO",
-        cases: &[],
+        cases: cases::aio::FILES,
     },
     Area {
         name: "posix",
         title: "POSIX AIO",
-        cases: &[],
+        cases: cases::posix::FILES,
     },
     Area {
         name: "harness",
         title: "What every case relies on",
-        cases: &[cases::harness::CASES],
+        cases: cases::harness::FILES,
     },
 ];
 

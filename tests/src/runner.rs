@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZero;
 use std::os::fd::AsRawFd;
@@ -186,13 +186,7 @@ fn unnamed_file(dir: &TempDir) -> io::Result<File> {
 
 /// Starts this program once more to run `case`.
 fn start(case: &Case, dir: &Path, answer: &File, output: &File) -> io::Result<Child> {
-    // Not `current_exe`: that is a path, and the file there may have been built anew since.
-    let exe = PathBuf::from("/proc/self/exe");
-    let exe = if exe.exists() {
-        exe
-    } else {
-        env::current_exe()?
-    };
+    let exe = this_program()?;
     let fd = answer.as_raw_fd();
     let mut command = Command::new(exe);
     command
@@ -218,6 +212,17 @@ fn start(case: &Case, dir: &Path, answer: &File, output: &File) -> io::Result<Ch
     // calls only functions that are single system calls.
     unsafe { command.pre_exec(prepare) };
     command.spawn()
+}
+
+/// A path to this program that is good in any working directory.
+fn this_program() -> io::Result<PathBuf> {
+    // Not `current_exe`: that is a name, and the file of that name may have been built anew since.
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() {
+        return Ok(link);
+    }
+    // Without /proc there is only the name that this program was called by.
+    fs::canonicalize(env::args_os().next().unwrap_or_default())
 }
 
 /// How the process of a case ended.

@@ -10,7 +10,10 @@ use crate::context::Context;
 use crate::support::files::{pattern, pattern_file};
 use crate::{ensure, ensure_eq};
 
-pub static CASES: &[Case] = &[
+/// The cases, a slice per file.
+pub static FILES: &[&[Case]] = &[CASES];
+
+static CASES: &[Case] = &[
     Case::new("harness/descriptors", &["close"], Since::Libc, descriptors),
     Case::new("harness/folder", &["mkdir"], Since::Libc, folder),
     Case::new("harness/session", &["setsid"], Since::Libc, session),
