@@ -147,11 +147,24 @@ pub type Run = Result<(), Stop>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stop {
     /// The kernel did something else than it should.
-    Failed { message: String, at: String },
+    Failed {
+        /// What, and what it should have done.
+        message: String,
+        /// The file and line of the check.
+        at: String,
+    },
     /// The kernel said that it does not have the item.
-    Unsupported { refusal: Refusal, at: String },
+    Unsupported {
+        /// Its word.
+        refusal: Refusal,
+        /// The file and line where the case took it for a refusal.
+        at: String,
+    },
     /// Something that the case needs is not there.
-    Skipped { missing: String },
+    Skipped {
+        /// What, in words.
+        missing: String,
+    },
 }
 
 /// The kernel's own word for "I do not have that".

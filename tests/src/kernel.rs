@@ -9,7 +9,9 @@ use std::mem::MaybeUninit;
 /// A kernel version, ordered as kernels are: `6.18.44`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
+    /// The first number.
     pub major: u16,
+    /// The second number.
     pub minor: u16,
     /// The stable point release; 0 for mainline.
     pub patch: u16,

@@ -4,6 +4,8 @@
 //! [`Runner`](runner::Runner) asks each in a process of its own, [expectation] decides whether the answer is the one
 //! that this kernel version owes, and [report] prints it. How to write a case: see [case].
 
+#![warn(missing_docs)]
+
 pub mod case;
 pub mod cases;
 pub mod catalogue;

@@ -8,8 +8,7 @@ use std::num::NonZero;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -66,16 +65,16 @@ impl Runner {
         jobs: NonZero<usize>,
         done: impl Fn(&CaseReport) + Sync,
     ) -> Vec<CaseReport> {
-        let next = AtomicUsize::new(0);
+        let queue = Mutex::new(cases.iter().enumerate());
+        let next = || {
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.next()
+        };
         let results = Mutex::new(BTreeMap::new());
         thread::scope(|scope| {
             for _ in 0..jobs.get().min(cases.len()) {
                 scope.spawn(|| {
-                    // Relaxed: the counter only hands out numbers; the results have a lock of their own.
-                    while let Some((i, case)) = {
-                        let i = next.fetch_add(1, Ordering::Relaxed);
-                        cases.get(i).map(|case| (i, case))
-                    } {
+                    while let Some((i, case)) = next() {
                         let result = self.run(case);
                         done(&result);
                         let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +130,9 @@ impl Runner {
         let dir = temporary_folder()?;
         let mut answer = unnamed_file(&dir)?;
         let mut output = unnamed_file(&dir)?;
-        let mut child = start(case, dir.path(), &answer, &output)?;
+        // Empty. A small machine may have no /dev/null.
+        let input = unnamed_file(&dir)?;
+        let mut child = start(case, dir.path(), input, &answer, &output)?;
         let ended = wait(&mut child, self.time_limit)?;
         let output = tail(&mut output)?;
         let answer = match ended {
@@ -185,7 +186,7 @@ fn unnamed_file(dir: &TempDir) -> io::Result<File> {
 }
 
 /// Starts this program once more to run `case`.
-fn start(case: &Case, dir: &Path, answer: &File, output: &File) -> io::Result<Child> {
+fn start(case: &Case, dir: &Path, input: File, answer: &File, output: &File) -> io::Result<Child> {
     let exe = this_program()?;
     let fd = answer.as_raw_fd();
     let mut command = Command::new(exe);
@@ -193,7 +194,7 @@ fn start(case: &Case, dir: &Path, answer: &File, output: &File) -> io::Result<Ch
         .args([MARK, case.id, &fd.to_string()])
         .current_dir(dir)
         .env("TMPDIR", dir)
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(output.try_clone()?)
         .stderr(output.try_clone()?);
     let prepare = move || {
