@@ -1,5 +1,6 @@
 //! The developers' commands, one module each.
 
+pub mod conformance;
 pub mod headers;
 pub mod progress;
 pub mod regen;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 /// Developer commands of the workspace.
@@ -15,17 +16,22 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Regen(xtask::regen::Args),
+    Conformance(xtask::conformance::Args),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Regen(args) => xtask::regen::run(&args),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(&Cli::parse().command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Regen(args) => xtask::regen::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Conformance(args) => xtask::conformance::run(args),
     }
 }

@@ -1,0 +1,8 @@
+//! The cases, a module per area and in it a file per subject. A file has a slice of cases, and its area's `FILES` names it.
+
+pub mod aio;
+pub mod harness;
+pub mod posix;
+pub mod uring_op;
+pub mod uring_query;
+pub mod uring_setup;

@@ -1,0 +1,6 @@
+//! io_uring operations: the area `uring/op`, a file per subject.
+
+use crate::case::Case;
+
+/// The cases, a slice per file.
+pub static FILES: &[&[Case]] = &[];

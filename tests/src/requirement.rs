@@ -1,0 +1,92 @@
+//! What a case may need from the machine, and how its absence is found out.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// Names a block device that cases may overwrite.
+pub const BLOCK_DEVICE: &str = "CONFORMANCE_BLOCK_DEVICE";
+/// Names the character device of an NVMe namespace that cases may overwrite: `/dev/ng0n1`.
+pub const NVME: &str = "CONFORMANCE_NVME";
+
+/// Something that a case needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// The effective user is root.
+    Root,
+    /// IPv4 on the loopback interface.
+    Loopback,
+    /// The loop driver can be controlled: `/dev/loop-control`.
+    LoopDevice,
+    /// A block device to overwrite, named in `CONFORMANCE_BLOCK_DEVICE`; never one that was found by itself.
+    BlockDevice,
+    /// An NVMe namespace to overwrite, named in `CONFORMANCE_NVME`; never one that was found by itself.
+    Nvme,
+    /// The temporary folder takes `O_DIRECT` (tmpfs does not on old kernels).
+    DirectIo,
+    /// At least this many processors.
+    Cpus(usize),
+}
+
+impl Requirement {
+    /// What is missing, in words, or nothing if the requirement is met. `dir` is the case's temporary folder.
+    pub fn missing(self, dir: &Path) -> Option<String> {
+        match self {
+            Requirement::Root => {
+                // SAFETY: geteuid(2) takes nothing and cannot fail.
+                let euid = unsafe { libc::geteuid() };
+                (euid != 0).then(|| format!("needs root, user is {euid}"))
+            }
+            Requirement::Loopback => TcpListener::bind(("127.0.0.1", 0))
+                .err()
+                .map(|e| format!("needs the loopback interface: {e}")),
+            Requirement::LoopDevice => {
+                let path = Path::new("/dev/loop-control");
+                let opened = OpenOptions::new().read(true).write(true).open(path);
+                opened
+                    .err()
+                    .map(|e| format!("needs {}: {e}", path.display()))
+            }
+            Requirement::BlockDevice => device(BLOCK_DEVICE).err(),
+            Requirement::Nvme => device(NVME).err(),
+            Requirement::DirectIo => OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .custom_flags(libc::O_DIRECT)
+                .open(dir.join(".direct"))
+                .err()
+                .map(|e| format!("needs O_DIRECT in {}: {e}", dir.display())),
+            Requirement::Cpus(needed) => {
+                let cpus = thread::available_parallelism().map_or(1, usize::from);
+                (cpus < needed).then(|| format!("needs {needed} processors, has {cpus}"))
+            }
+        }
+    }
+}
+
+/// The device that the variable names, or what is missing.
+pub(crate) fn device(variable: &str) -> Result<PathBuf, String> {
+    match env::var_os(variable) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Err(format!("needs a device to overwrite, named in {variable}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unmet_requirement_says_what_is_missing() {
+        let dir = env::temp_dir();
+        assert_eq!(Requirement::Cpus(1).missing(&dir), None);
+        let missing = Requirement::Cpus(usize::MAX).missing(&dir).unwrap();
+        assert!(missing.starts_with("needs "), "{missing}");
+        let nowhere = Requirement::DirectIo.missing(Path::new("/nonexistent"));
+        assert!(nowhere.unwrap().contains("O_DIRECT"));
+    }
+}
