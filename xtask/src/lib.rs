@@ -1,6 +1,7 @@
 //! The developers' commands, one module each.
 
 pub mod conformance;
+pub mod coverage;
 pub mod headers;
 pub mod progress;
 pub mod regen;
