@@ -3,6 +3,8 @@
 pub mod conformance;
 pub mod coverage;
 pub mod headers;
+pub mod packages;
 pub mod progress;
 pub mod regen;
+pub mod targets;
 pub mod workspace;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::deb::sha256;
+use crate::packages::sha256;
 use super::pin::{ALL, Hashes};
 
 /// How one architecture sees the headers.
