@@ -88,7 +88,7 @@ fn introduce(name: &str, item: &Summary) -> String {
             format!("{} {name} {{ {} }}", item.kind, fields.join(", "))
         }
         "function" => format!("function {}", item.text),
-        kind => format!("{kind} {name} {}", item.text),
+        kind => format!("{kind} {name} = {}", item.text),
     }
 }
 
@@ -96,8 +96,8 @@ fn compare(name: &str, was: &Summary, is: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     if (was.kind, &was.text) != (is.kind, &is.text) {
         lines.push(format!(
-            "{} {name} {} is now {} {}",
-            was.kind, was.text, is.kind, is.text
+            "{} {name} was {} and is {}",
+            was.kind, was.text, is.text
         ));
     }
     for (field, ty) in &is.fields {
@@ -161,13 +161,13 @@ fn summarise_item(item: Item, label: &dyn Fn(&str) -> String, found: &mut Summar
     };
     match item {
         Item::Const(item) if item.ident != "_" => {
-            let text = format!(": {} = {}", tokens(&item.ty), tokens(&item.expr));
+            let text = format!("{}: {}", tokens(&item.expr), tokens(&item.ty));
             found.insert(label(&item.ident.to_string()), plain("constant", text));
         }
         Item::Type(item) => {
             found.insert(
                 label(&item.ident.to_string()),
-                plain("type", format!("= {}", tokens(&item.ty))),
+                plain("type", tokens(&item.ty)),
             );
         }
         Item::Struct(item) => record("struct", &item.ident, item.fields.iter(), label, found),

@@ -4,7 +4,7 @@ mod changes;
 mod complete;
 mod generate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use uapi_overlay::INTERFACES;
 
 use crate::headers::Headers;
 use crate::workspace;
-use generate::Files;
+use generate::{Files, Generated};
 
 /// Generates the bindings of uring-sys, aio-sys and posix-aio from the pinned headers.
 #[derive(clap::Args, Debug)]
@@ -44,19 +44,38 @@ pub fn run(args: &Args) -> Result<()> {
     let cache = workspace::root().join("target/headers");
     let headers = Headers::obtain(args.headers.as_deref(), args.repin, &cache, &progress)?;
     let scratch = tempfile::tempdir().context("no folder for scratch files")?;
-    let new = generate::all(&headers, scratch.path(), &progress)?;
+    let Generated { files: new, owed } = generate::all(&headers, scratch.path(), &progress)?;
     let old = committed()?;
     bar.finish_and_clear();
+    if args.repin {
+        println!("The headers are those of Linux {}.", headers.kernel_version);
+        print!("{}", changes::describe(&old, &new)?);
+        if !owed.is_empty() {
+            println!(
+                "To be written before the bindings are whole: {}\n  {}",
+                owed.len(),
+                lines(&owed)
+            );
+        }
+    } else if !owed.is_empty() {
+        bail!("{} faults:\n  {}", owed.len(), lines(&owed));
+    }
     if args.check {
         return check(&old, &new);
     }
     if args.repin {
-        print!("{}", changes::describe(&old, &new)?);
         let pin = crate::headers::pin_path();
         fs::write(&pin, headers.pin_text())
             .with_context(|| format!("cannot write {}", pin.display()))?;
     }
     write(&old, &new)
+}
+
+fn lines(owed: &BTreeSet<String>) -> String {
+    owed.iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join("\n  ")
 }
 
 /// The generated files that stand in the tree.
