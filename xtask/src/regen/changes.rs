@@ -161,7 +161,7 @@ fn summarise_item(item: Item, label: &dyn Fn(&str) -> String, found: &mut Summar
     };
     match item {
         Item::Const(item) if item.ident != "_" => {
-            let text = format!("{}: {}", tokens(&item.expr), tokens(&item.ty));
+            let text = format!("{} ({})", tokens(&item.expr), tokens(&item.ty));
             found.insert(label(&item.ident.to_string()), plain("constant", text));
         }
         Item::Type(item) => {
