@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_int, c_uint, c_void};
 use std::ptr;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clang_sys::*;
 
 pub use crate::clang::Input;
@@ -95,6 +95,23 @@ impl Listing {
     pub fn record(&self, name: &str) -> Option<&CRecord> {
         self.records.iter().find(|record| record.name == name)
     }
+}
+
+/// The major version of the libclang that is used.
+///
+/// # Errors
+///
+/// libclang is missing, or does not say its version.
+pub fn clang_version() -> Result<u32> {
+    crate::clang::load()?;
+    // SAFETY: the function takes nothing and answers a string of libclang's.
+    let version = unsafe { text(clang_getClangVersion()) };
+    let numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .find(|part| !part.is_empty());
+    numbers
+        .and_then(|major| major.parse().ok())
+        .with_context(|| format!("libclang calls itself {version:?}"))
 }
 
 struct Handles {

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use similar::TextDiff;
 use uapi_overlay::INTERFACES;
+use uapi_overlay::listing::clang_version;
 
 use crate::headers::Headers;
 use crate::workspace;
@@ -32,6 +33,9 @@ pub struct Args {
     repin: bool,
 }
 
+/// The first libclang that knows LoongArch.
+const OLDEST_CLANG: u32 = 16;
+
 /// Runs the command.
 ///
 /// # Errors
@@ -42,6 +46,12 @@ pub fn run(args: &Args) -> Result<()> {
     let bar = crate::progress::spinner();
     let progress = |what: &str| bar.set_message(what.to_owned());
     let cache = workspace::root().join("target/headers");
+    let version = clang_version()?;
+    ensure!(
+        version >= OLDEST_CLANG,
+        "libclang {version} does not know every architecture: {OLDEST_CLANG} does. \
+         On Debian: apt-get install libclang1-19"
+    );
     let headers = Headers::obtain(args.headers.as_deref(), args.repin, &cache, &progress)?;
     let scratch = tempfile::tempdir().context("no folder for scratch files")?;
     let Generated { files: new, owed } = generate::all(&headers, scratch.path(), &progress)?;
