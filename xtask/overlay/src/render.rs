@@ -481,8 +481,8 @@ pub fn listing_source(interface: &Interface, bindings: &Bindings, of: &[String])
         #[allow(unused_imports, reason = "a part may have no constants, or no records")]
         use super::super::{*, listing::{Constant, Field, Record}};
 
-        pub const CONSTANTS: &[Constant] = &[#(#constants)*];
-        pub const RECORDS: &[Record] = &[#(#records)*];
+        pub(crate) const CONSTANTS: &[Constant] = &[#(#constants)*];
+        pub(crate) const RECORDS: &[Record] = &[#(#records)*];
     })?;
     Ok(prettyplease::unparse(&file))
 }

@@ -28,7 +28,7 @@ type Summaries = BTreeMap<String, Summary>;
 /// # Errors
 ///
 /// One of the files is not Rust.
-pub(super) fn describe(old: &Files, new: &Files) -> Result<String> {
+pub fn describe(old: &Files, new: &Files) -> Result<String> {
     let (old, new) = (summarise(old)?, summarise(new)?);
     let mut text = String::new();
     let added: Vec<_> = new

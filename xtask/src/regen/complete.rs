@@ -10,10 +10,9 @@ use uapi_overlay::{Bindings, Docs, Interface};
 ///
 /// # Errors
 ///
-/// Names what is missing, what has no text, and which texts and exceptions are for nothing.
+/// Names what is missing.
 pub(super) fn check(interface: &Interface, listing: &Listing, bindings: &Bindings) -> Result<()> {
-    let mut faults = missing(interface, listing, bindings);
-    faults.extend(untold(interface, bindings)?);
+    let faults = missing(interface, listing, bindings);
     if faults.is_empty() {
         return Ok(());
     }
@@ -72,76 +71,41 @@ fn missing(interface: &Interface, listing: &Listing, bindings: &Bindings) -> Vec
         .collect()
 }
 
-fn untold(interface: &Interface, bindings: &Bindings) -> Result<Vec<String>> {
-    let docs = Docs::parse(interface.docs)?;
-    let mut faults = Vec::new();
-    let constants = bindings
-        .constants
-        .iter()
-        .map(|constant| constant.name.clone());
-    let functions = bindings
-        .functions
-        .iter()
-        .map(|function| function.name.clone());
-    let records = bindings
-        .records
-        .iter()
-        .map(|record| record.name.to_string());
-    for name in constants.chain(functions).chain(records) {
-        if docs.get(&name).is_none() {
-            faults.push(format!("{name} has no text in xtask/overlay/docs"));
-        }
-    }
-    for record in &bindings.records {
-        let name = record.name.to_string();
-        for leaf in &record.leaves {
-            if docs.field(&name, &leaf.name).is_none() {
-                faults.push(format!(
-                    "{name}.{} has no text in xtask/overlay/docs",
-                    leaf.name
-                ));
-            }
-        }
-    }
-    Ok(faults)
-}
-
-/// Whether each text is about something: a stale one would mislead.
+/// Which items and fields of any target have no text, and which texts no target has an item or a
+/// field for: those would mislead.
 ///
 /// # Errors
 ///
-/// Names the texts that no target has an item or a field for.
-pub(super) fn check_texts<'a>(
+/// The table of texts is malformed.
+pub(super) fn text_faults<'a>(
     interface: &Interface,
     bindings: impl Iterator<Item = &'a Bindings>,
-) -> Result<()> {
-    let mut known: BTreeSet<String> = BTreeSet::new();
+) -> Result<Vec<String>> {
+    let docs = Docs::parse(interface.docs)?;
+    let (mut untold, mut known) = (BTreeSet::new(), BTreeSet::new());
     for bindings in bindings {
-        known.extend(
-            bindings
-                .constants
-                .iter()
-                .map(|constant| constant.name.clone()),
-        );
-        known.extend(bindings.typedefs.iter().map(|typedef| typedef.name.clone()));
-        known.extend(
-            bindings
-                .functions
-                .iter()
-                .map(|function| function.name.clone()),
-        );
+        let constants = bindings.constants.iter().map(|item| item.name.clone());
+        let functions = bindings.functions.iter().map(|item| item.name.clone());
+        let records = bindings.records.iter().map(|item| item.name.to_string());
+        for name in constants.chain(functions).chain(records) {
+            if docs.get(&name).is_none() {
+                untold.insert(name.clone());
+            }
+            known.insert(name);
+        }
+        // Names of types have a common text.
+        known.extend(bindings.typedefs.iter().map(|item| item.name.clone()));
         for record in &bindings.records {
-            known.insert(record.name.to_string());
-            known.extend(
-                record
-                    .leaves
-                    .iter()
-                    .map(|leaf| format!("{}.{}", record.name, leaf.name)),
-            );
+            let name = record.name.to_string();
+            for leaf in &record.leaves {
+                let full = format!("{name}.{}", leaf.name);
+                if docs.field(&name, &leaf.name).is_none() {
+                    untold.insert(full.clone());
+                }
+                known.insert(full);
+            }
         }
     }
-    let docs = Docs::parse(interface.docs)?;
-    let names = docs.names().map(str::to_owned);
     let fields = docs.names().flat_map(|name| {
         let fields = docs
             .get(name)
@@ -150,16 +114,16 @@ pub(super) fn check_texts<'a>(
             .flatten();
         fields.map(move |field| format!("{name}.{field}"))
     });
-    let stale: Vec<_> = names
+    let stale = docs
+        .names()
+        .map(str::to_owned)
         .chain(fields)
-        .filter(|name| !known.contains(name))
-        .collect();
-    if !stale.is_empty() {
-        bail!(
-            "{}: texts about nothing that the headers have: {}",
-            interface.krate,
-            stale.join(", ")
-        );
-    }
-    Ok(())
+        .filter(|name| !known.contains(name));
+
+    let krate = interface.krate;
+    Ok(untold
+        .iter()
+        .map(|name| format!("{krate}::{name} has no text"))
+        .chain(stale.map(|name| format!("{krate}::{name} has a text and is in no header")))
+        .collect())
 }

@@ -15,7 +15,17 @@ use super::complete;
 use crate::headers::Headers;
 
 /// The text of every generated file, by its path in the workspace.
-pub(super) type Files = BTreeMap<PathBuf, String>;
+pub type Files = BTreeMap<PathBuf, String>;
+
+/// All crates' bindings.
+#[derive(Debug)]
+pub struct Generated {
+    /// The text of every file.
+    pub files: Files,
+    /// Which items have no text, and which texts no item: a maintainer's work, to be done before the
+    /// files are committed.
+    pub text_faults: Vec<String>,
+}
 
 /// Generates all crates' bindings for all targets.
 ///
@@ -23,10 +33,15 @@ pub(super) type Files = BTreeMap<PathBuf, String>;
 ///
 /// The headers do not compile, something in them is missing from the output, or targets differ in a
 /// way that the table of variants does not know.
-pub(super) fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) -> Result<Files> {
+pub fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) -> Result<Generated> {
     let mut files = Files::new();
+    let mut text_faults = Vec::new();
     for interface in INTERFACES {
         let runs = runs(interface, headers, scratch, progress)?;
+        text_faults.extend(complete::text_faults(
+            interface,
+            runs.iter().map(|run| &run.bindings),
+        )?);
         let texts = crate_files(interface, &runs, &headers.kernel_version)
             .with_context(|| format!("the bindings of {}", interface.krate))?;
         let folder = Path::new(interface.krate).join("src/generated");
@@ -36,7 +51,40 @@ pub(super) fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) ->
                 .map(|(name, text)| (folder.join(name), text)),
         );
     }
-    Ok(files)
+    Ok(Generated { files, text_faults })
+}
+
+/// The pinned headers of one target, as libclang is to read them; `musl` chooses between the C
+/// libraries where the interface is theirs.
+#[must_use]
+pub fn input(
+    interface: &Interface,
+    headers: &Headers,
+    target: &Target,
+    musl: bool,
+    scratch: &Path,
+) -> Input {
+    let mut include = Vec::new();
+    if interface.libc {
+        include.push(if musl {
+            headers.musl(target)
+        } else {
+            headers.glibc(target)
+        });
+    }
+    include.extend([headers.kernel.join(target.kernel), headers.kernel.clone()]);
+    // The C libraries' 32-bit headers say what their 64-bit file offsets are only when asked.
+    let large_files = interface.libc && !musl && target.is_32_bit;
+    Input {
+        target: Some(target.clang.to_owned()),
+        include,
+        define: if large_files {
+            vec!["_FILE_OFFSET_BITS=64".to_owned()]
+        } else {
+            Vec::new()
+        },
+        scratch: scratch.join(interface.krate),
+    }
 }
 
 /// What one target's headers gave.
@@ -76,7 +124,6 @@ fn runs(
             );
         }
     }
-    complete::check_texts(interface, runs.iter().map(|run| &run.bindings))?;
     Ok(runs)
 }
 
@@ -88,29 +135,8 @@ fn run(
     scratch: &Path,
     name: &str,
 ) -> Result<Run> {
-    let kernel = [headers.kernel.join(target.kernel), headers.kernel.clone()];
     let musl = interface.variants[variant].musl;
-    let mut include = Vec::new();
-    if interface.libc {
-        include.push(if musl {
-            headers.musl(target)
-        } else {
-            headers.glibc(target)
-        });
-    }
-    include.extend(kernel);
-    // The C libraries' 32-bit headers say what their 64-bit file offsets are only when asked.
-    let large_files = interface.libc && !musl && target.is_32_bit;
-    let input = Input {
-        target: Some(target.clang.to_owned()),
-        include,
-        define: if large_files {
-            vec!["_FILE_OFFSET_BITS=64".to_owned()]
-        } else {
-            Vec::new()
-        },
-        scratch: scratch.join(interface.krate),
-    };
+    let input = input(interface, headers, target, musl, scratch);
     let listing = Listing::read(interface, &input)?;
     let bindings = Bindings::generate(interface, &listing, &input)?;
     complete::check(interface, &listing, &bindings)?;

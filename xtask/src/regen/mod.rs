@@ -1,8 +1,8 @@
 //! `cargo xtask regen`: the bindings, generated from pinned headers.
 
-mod changes;
+pub mod changes;
 mod complete;
-mod generate;
+pub mod generate;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use uapi_overlay::INTERFACES;
 
 use crate::headers::Headers;
 use crate::workspace;
-use generate::Files;
+use generate::{Files, Generated};
 
 /// Generates the bindings of uring-sys, aio-sys and posix-aio from the pinned headers.
 #[derive(clap::Args, Debug)]
@@ -44,14 +44,26 @@ pub fn run(args: &Args) -> Result<()> {
     let cache = workspace::root().join("target/headers");
     let headers = Headers::obtain(args.headers.as_deref(), args.repin, &cache, &progress)?;
     let scratch = tempfile::tempdir().context("no folder for scratch files")?;
-    let new = generate::all(&headers, scratch.path(), &progress)?;
+    let Generated {
+        files: new,
+        text_faults,
+    } = generate::all(&headers, scratch.path(), &progress)?;
     let old = committed()?;
     bar.finish_and_clear();
+    // What is new comes first: it tells what the texts are to be about.
+    if args.repin {
+        print!("{}", changes::describe(&old, &new)?);
+    }
+    if !text_faults.is_empty() {
+        bail!(
+            "nothing is written until xtask/overlay/docs is put right:\n  {}",
+            text_faults.join("\n  ")
+        );
+    }
     if args.check {
         return check(&old, &new);
     }
     if args.repin {
-        print!("{}", changes::describe(&old, &new)?);
         let pin = crate::headers::pin_path();
         fs::write(&pin, headers.pin_text())
             .with_context(|| format!("cannot write {}", pin.display()))?;
@@ -60,7 +72,11 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// The generated files that stand in the tree.
-fn committed() -> Result<Files> {
+///
+/// # Errors
+///
+/// One of them cannot be read.
+pub fn committed() -> Result<Files> {
     let root = workspace::root();
     let mut files = BTreeMap::new();
     for interface in INTERFACES {

@@ -2,7 +2,7 @@
 
 #[allow(unused_imports, reason = "a part may have no constants, or no records")]
 use super::super::{*, listing::{Constant, Field, Record}};
-pub const CONSTANTS: &[Constant] = &[
+pub(crate) const CONSTANTS: &[Constant] = &[
     Constant {
         name: "RWF_HIPRI",
         value: RWF_HIPRI as i128,
@@ -104,7 +104,7 @@ pub const CONSTANTS: &[Constant] = &[
         since: Some("2.6.19"),
     },
 ];
-pub const RECORDS: &[Record] = &[
+pub(crate) const RECORDS: &[Record] = &[
     Record {
         name: "io_event",
         size: ::core::mem::size_of::<io_event>(),

@@ -2,7 +2,7 @@
 
 #[allow(unused_imports, reason = "a part may have no constants, or no records")]
 use super::super::{*, listing::{Constant, Field, Record}};
-pub const CONSTANTS: &[Constant] = &[
+pub(crate) const CONSTANTS: &[Constant] = &[
     Constant {
         name: "SIGEV_SIGNAL",
         value: SIGEV_SIGNAL as i128,
@@ -64,4 +64,4 @@ pub const CONSTANTS: &[Constant] = &[
         since: Some("POSIX"),
     },
 ];
-pub const RECORDS: &[Record] = &[];
+pub(crate) const RECORDS: &[Record] = &[];

@@ -2,8 +2,8 @@
 
 #[allow(unused_imports, reason = "a part may have no constants, or no records")]
 use super::super::{*, listing::{Constant, Field, Record}};
-pub const CONSTANTS: &[Constant] = &[];
-pub const RECORDS: &[Record] = &[
+pub(crate) const CONSTANTS: &[Constant] = &[];
+pub(crate) const RECORDS: &[Record] = &[
     Record {
         name: "sigval",
         size: ::core::mem::size_of::<sigval>(),

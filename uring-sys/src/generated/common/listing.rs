@@ -2,7 +2,7 @@
 
 #[allow(unused_imports, reason = "a part may have no constants, or no records")]
 use super::super::{*, listing::{Constant, Field, Record}};
-pub const CONSTANTS: &[Constant] = &[
+pub(crate) const CONSTANTS: &[Constant] = &[
     Constant {
         name: "RWF_HIPRI",
         value: RWF_HIPRI as i128,
@@ -1579,7 +1579,7 @@ pub const CONSTANTS: &[Constant] = &[
         since: Some("6.17"),
     },
 ];
-pub const RECORDS: &[Record] = &[
+pub(crate) const RECORDS: &[Record] = &[
     Record {
         name: "io_uring_zcrx_rqe",
         size: ::core::mem::size_of::<io_uring_zcrx_rqe>(),

@@ -2,7 +2,7 @@
 
 #[allow(unused_imports, reason = "a part may have no constants, or no records")]
 use super::super::{*, listing::{Constant, Field, Record}};
-pub const CONSTANTS: &[Constant] = &[
+pub(crate) const CONSTANTS: &[Constant] = &[
     Constant {
         name: "BLOCK_URING_CMD_DISCARD",
         value: BLOCK_URING_CMD_DISCARD as i128,
@@ -14,4 +14,4 @@ pub const CONSTANTS: &[Constant] = &[
         since: Some("7.3"),
     },
 ];
-pub const RECORDS: &[Record] = &[];
+pub(crate) const RECORDS: &[Record] = &[];
