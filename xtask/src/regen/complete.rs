@@ -127,3 +127,113 @@ pub(super) fn text_faults<'a>(
         .chain(stale.map(|name| format!("{krate}::{name} has a text and is in no header")))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use uapi_overlay::URING;
+    use uapi_overlay::targets::TARGETS;
+
+    use super::*;
+    use crate::headers::Headers;
+    use crate::regen::generate;
+
+    /// Both readings of the pinned headers of io_uring, for one target.
+    fn model() -> (Listing, Bindings) {
+        let cache = crate::workspace::root().join("target/headers");
+        let headers = Headers::obtain(None, false, &cache, &|_| {}).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let input = generate::input(&URING, &headers, &TARGETS[0], false, scratch.path());
+        let listing = Listing::read(&URING, &input).unwrap();
+        let bindings = Bindings::generate(&URING, &listing, &input).unwrap();
+        (listing, bindings)
+    }
+
+    #[test]
+    fn what_the_model_lacks_is_named() {
+        let (listing, whole) = model();
+        check(&URING, &listing, &whole).unwrap();
+
+        let (_, mut bindings) = model();
+        bindings
+            .constants
+            .retain(|item| item.name != "IORING_OP_READV");
+        bindings
+            .typedefs
+            .retain(|item| item.name != "io_uring_napi_op");
+        bindings
+            .records
+            .retain(|item| item.name != "io_uring_getevents_arg");
+        let mut lose = |record: &str, field: &str| {
+            let found = bindings
+                .records
+                .iter_mut()
+                .find(|item| item.name == record)
+                .unwrap();
+            let before = found.leaves.len();
+            found.leaves.retain(|leaf| leaf.name != field);
+            assert_eq!(found.leaves.len(), before - 1);
+        };
+        // A plain one, one in an unnamed struct in an unnamed union, one of a record without a tag.
+        lose("io_uring_params", "features");
+        lose("io_uring_sqe", "optname");
+        lose("io_uring_bpf_ctx_socket", "family");
+
+        let message = check(&URING, &listing, &bindings).unwrap_err().to_string();
+        let mut named: Vec<_> = message
+            .lines()
+            .filter_map(|line| line.strip_suffix(" is in the headers and not in the bindings"))
+            .map(str::trim)
+            .collect();
+        named.sort_unstable();
+        assert_eq!(
+            named,
+            [
+                "IORING_OP_READV",
+                "io_uring_bpf_ctx.socket.family",
+                "io_uring_getevents_arg",
+                "io_uring_getevents_arg.min_wait_usec",
+                "io_uring_getevents_arg.sigmask",
+                "io_uring_getevents_arg.sigmask_sz",
+                "io_uring_getevents_arg.ts",
+                "io_uring_napi_op",
+                "io_uring_params.features",
+                "io_uring_sqe.optname",
+            ]
+        );
+        assert!(message.starts_with("10 faults:"), "{message}");
+    }
+
+    #[test]
+    fn missing_and_stale_texts_are_named() {
+        let (_, bindings) = model();
+        assert_eq!(
+            text_faults(&URING, [&bindings].into_iter()).unwrap(),
+            [""; 0]
+        );
+
+        // The headings change their names: what they were about has no text any more.
+        let rename = |text: String, from: &str, to: &str| {
+            assert_eq!(text.matches(from).count(), 1, "{from}");
+            text.replace(from, to)
+        };
+        let text = rename(
+            URING.docs.to_owned(),
+            "[IORING_OP_READV]",
+            "[IORING_OP_GONE]",
+        );
+        let text = rename(text, "fields.wq_fd ", "fields.gone ");
+        let interface = Interface {
+            docs: text.leak(),
+            ..URING
+        };
+        assert_eq!(
+            text_faults(&interface, [&bindings].into_iter()).unwrap(),
+            [
+                "uring-sys::IORING_OP_READV has no text",
+                "uring-sys::io_uring_params.wq_fd has no text",
+                "uring-sys::IORING_OP_GONE has a text and is in no header",
+                "uring-sys::io_uring_params.gone has a text and is in no header",
+            ]
+        );
+    }
+}
