@@ -11,7 +11,7 @@ use uapi_overlay::listing::{CField, CRecord, Listing};
 /// It declares what it uses of the C library itself: the headers are the pinned ones, and the kernel's
 /// have no `printf`.
 pub(crate) fn program(interface: &Interface, listing: &Listing) -> String {
-    let mut text = String::from(interface.wrapper);
+    let mut text = headers(interface);
     // A value is printed as sign and magnitude, whatever its type: 64 bits of either sign fit.
     text.push_str(
         "
@@ -49,7 +49,7 @@ pub(crate) fn assertions(
     listing: &Listing,
     values: &BTreeMap<String, i128>,
 ) -> String {
-    let mut text = String::from(interface.wrapper);
+    let mut text = headers(interface);
     let mut assert = |left: String, right: &dyn std::fmt::Display, what: String| {
         let _ = writeln!(text, "_Static_assert({left} == {right}, \"{what}\");");
     };
@@ -93,6 +93,16 @@ pub(crate) fn assertions(
             assert(size, &field.size, format!("{full}: size"));
             assert(align, &field.align, format!("{full}: alignment"));
         }
+    }
+    text
+}
+
+/// Includes the headers. Some excepted names are macros over the very members that they are named after,
+/// which could not be named otherwise.
+fn headers(interface: &Interface) -> String {
+    let mut text = String::from(interface.wrapper);
+    for (name, _) in interface.exceptions {
+        let _ = writeln!(text, "#undef {name}");
     }
     text
 }

@@ -44,12 +44,19 @@ impl Compiler {
         stdout(Command::new(&program).output()?)
     }
 
-    /// Compiles a text for 32-bit x86 and makes nothing of it, which takes no 32-bit libraries.
+    /// Compiles a text for 64-bit or 32-bit x86 and makes nothing of it, which takes no libraries.
     #[cfg(target_arch = "x86_64")]
-    pub(crate) fn check(&self, input: &Input, libc: bool, text: &str) -> Result<()> {
+    pub(crate) fn check(
+        &self,
+        input: &Input,
+        libc: bool,
+        is_32_bit: bool,
+        text: &str,
+    ) -> Result<()> {
         let folder = tempfile::tempdir()?;
         let mut command = self.command(input, libc, folder.path(), text)?;
-        stdout(command.args(["-m32", "-fsyntax-only"]).output()?).map(drop)
+        command.arg(if is_32_bit { "-m32" } else { "-m64" });
+        stdout(command.arg("-fsyntax-only").output()?).map(drop)
     }
 
     /// The macros without parameters that a text defines or includes, predefined ones among them, each

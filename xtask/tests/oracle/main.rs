@@ -47,9 +47,10 @@ struct Reading {
     listing: Listing,
 }
 
-fn read(interface: &Interface, target: &Target, scratch: &Path) -> Result<Reading> {
-    // The C library is the one that the crates were built for.
-    let musl = cfg!(target_env = "musl");
+/// The C library that the crates under test were built for.
+const HOST_MUSL: bool = cfg!(target_env = "musl");
+
+fn read(interface: &Interface, target: &Target, musl: bool, scratch: &Path) -> Result<Reading> {
     let input = generate::input(interface, &headers(), target, musl, scratch);
     let listing = Listing::read(interface, &input)?;
     ensure!(!listing.constants.is_empty() && !listing.records.is_empty());
@@ -59,7 +60,7 @@ fn read(interface: &Interface, target: &Target, scratch: &Path) -> Result<Readin
 /// Compares a crate with the output of the C program for this machine, and answers what was compared.
 fn compare(interface: &Interface, ours: &View) -> Result<View> {
     let scratch = tempfile::tempdir()?;
-    let Reading { input, listing } = read(interface, host()?, scratch.path())?;
+    let Reading { input, listing } = read(interface, host()?, HOST_MUSL, scratch.path())?;
     let program = c::program(interface, &listing);
     let output = Compiler::find()?.run(&input, interface.libc, &program)?;
     let theirs = View::parse(&output)?;
@@ -114,45 +115,41 @@ fn posix_aio_is_what_c_says() {
     compare(&POSIX, &view_of!(posix_aio)).unwrap();
 }
 
-/// gcc agrees with what libclang says of the 32-bit layouts, which the crates assert when they are
-/// compiled for i686; the headers alone are enough to check that. The constants are those of every
-/// target.
+/// gcc agrees with what libclang says of the layouts that the crates assert when they are compiled for
+/// 32-bit x86, and for musl; the headers alone are enough to check that. The constants are those of
+/// every target.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn gcc_lays_out_i686_as_libclang_does() {
-    let i686 = TARGETS
-        .iter()
-        .find(|target| target.rust == "i686")
-        .expect("i686 is a target");
-    for (interface, ours) in [
-        (&URING, view_of!(uring_sys)),
-        (&AIO, view_of!(aio_sys)),
-        (&POSIX, view_of!(posix_aio)),
+fn gcc_lays_out_other_targets_as_libclang_does() {
+    for (interface, ours, name, musl) in [
+        (&URING, view_of!(uring_sys), "i686", false),
+        (&AIO, view_of!(aio_sys), "i686", false),
+        (&POSIX, view_of!(posix_aio), "i686", false),
+        (&POSIX, view_of!(posix_aio), "i686", true),
+        (&POSIX, view_of!(posix_aio), "x86_64", false),
+        (&POSIX, view_of!(posix_aio), "x86_64", true),
     ] {
         let scratch = tempfile::tempdir().unwrap();
-        let Reading { input, listing } = read(interface, i686, scratch.path()).unwrap();
-        let text = c::assertions(interface, &listing, &ours.constants);
+        let target = TARGETS.iter().find(|target| target.rust == name).unwrap();
+        let Reading { input, listing } = read(interface, target, musl, scratch.path()).unwrap();
         let compiler = Compiler::find().unwrap();
-        compiler.check(&input, interface.libc, &text).unwrap();
-        println!(
-            "{} on i686: {} assertions",
-            interface.krate,
-            text.matches("_Static_assert").count()
-        );
+        let check = |listing: &Listing| {
+            let text = c::assertions(interface, listing, &ours.constants);
+            compiler
+                .check(&input, interface.libc, target.is_32_bit, &text)
+                .map(|()| text.matches("_Static_assert").count())
+        };
+        let count = check(&listing).unwrap();
+        let libc = if musl { " with musl" } else { "" };
+        println!("{} on {name}{libc}: {count} assertions", interface.krate);
 
         // A layout that is wrong in one place is refused.
         let mut wrong = listing;
-        wrong.records[0].fields[0].offset += 1;
-        let text = c::assertions(interface, &wrong, &ours.constants);
-        let error = compiler
-            .check(&input, interface.libc, &text)
-            .unwrap_err()
-            .to_string();
-        let (record, field) = (&wrong.records[0].name, &wrong.records[0].fields[0].name);
-        assert!(
-            error.contains(&format!("{record}.{field}: offset")),
-            "{error}"
-        );
+        let record = &mut wrong.records[0];
+        record.fields[0].offset += 1;
+        let fault = format!("{}.{}: offset", record.name, record.fields[0].name);
+        let error = check(&wrong).unwrap_err().to_string();
+        assert!(error.contains(&fault), "{error}");
     }
 }
 
@@ -162,7 +159,8 @@ fn gcc_lays_out_i686_as_libclang_does() {
 fn no_macro_is_missing_from_the_listing() {
     for interface in [&URING, &AIO, &POSIX] {
         let scratch = tempfile::tempdir().unwrap();
-        let Reading { input, listing } = read(interface, host().unwrap(), scratch.path()).unwrap();
+        let Reading { input, listing } =
+            read(interface, host().unwrap(), HOST_MUSL, scratch.path()).unwrap();
         let compiler = Compiler::find().unwrap();
         let macros = compiler
             .macros(&input, interface.libc, interface.wrapper)
