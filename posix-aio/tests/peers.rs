@@ -72,11 +72,11 @@ fn the_control_block_is_that_of_libc() {
     assert_layout!(libc::aiocb {
         aio_fildes aio_lio_opcode aio_reqprio aio_buf aio_nbytes aio_sigevent aio_offset
     });
-    let hidden = record("aiocb")
+    let public = record("aiocb")
         .fields
         .iter()
         .filter(|field| !field.name.starts_with("__"));
-    assert_eq!(hidden.count(), 7);
+    assert_eq!(public.count(), 7);
 }
 
 #[test]
