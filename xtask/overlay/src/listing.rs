@@ -36,6 +36,8 @@ pub struct Listing {
 pub struct CRecord {
     /// Its tag.
     pub name: String,
+    /// Whether the tag is a union's.
+    pub is_union: bool,
     /// Its size in bytes.
     pub size: u64,
     /// Its alignment in bytes.
@@ -287,11 +289,12 @@ fn is_named(cursor: CXCursor) -> bool {
 
 fn record(cursor: CXCursor, name: String) -> CRecord {
     // SAFETY: the cursor was handed out by libclang during the visit, so its unit is alive.
-    let ty = unsafe { clang_getCursorType(cursor) };
+    let (kind, ty) = unsafe { (clang_getCursorKind(cursor), clang_getCursorType(cursor)) };
     let mut fields = Vec::new();
     collect_fields(ty, "", 0, &mut fields);
     CRecord {
         name,
+        is_union: kind == CXCursor_UnionDecl,
         size: size_of(ty),
         align: align_of(ty),
         fields,

@@ -1,6 +1,6 @@
 //! All targets' bindings of one interface, sorted into what they share and what they do not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,15 +16,15 @@ use crate::headers::{Hashes, Headers, Libc, Pin};
 use crate::packages::Package;
 
 /// The text of every generated file, by its path in the workspace.
-pub(super) type Files = BTreeMap<PathBuf, String>;
+pub type Files = BTreeMap<PathBuf, String>;
 
-/// The bindings, and what is still to be done for them.
+/// All crates' bindings.
 #[derive(Debug)]
-pub(super) struct Generated {
-    /// The files.
-    pub(super) files: Files,
-    /// What a maintainer owes them; one line each.
-    pub(super) owed: BTreeSet<String>,
+pub struct Generated {
+    /// The text of every file.
+    pub files: Files,
+    /// What a maintainer has yet to write before the files are whole: rules and texts, a line each.
+    pub owed: Vec<String>,
 }
 
 /// Generates all crates' bindings for all targets.
@@ -33,13 +33,13 @@ pub(super) struct Generated {
 ///
 /// The headers do not compile, something in them is missing from the output, or targets differ in a
 /// way that the table of variants does not know.
-pub(super) fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) -> Result<Generated> {
+pub fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) -> Result<Generated> {
     let mut files = Files::new();
-    let mut owed = BTreeSet::new();
+    let mut owed = Vec::new();
     for interface in INTERFACES {
         let runs = runs(interface, headers, scratch, progress)?;
-        let bindings: Vec<_> = runs.iter().map(|run| &run.bindings).collect();
-        owed.extend(complete::owed(interface, &bindings)?);
+        let bindings = runs.iter().map(|run| &run.bindings);
+        owed.extend(complete::owed(interface, bindings)?);
         let texts = crate_files(interface, &runs, &headers.pin)
             .with_context(|| format!("the bindings of {}", interface.krate))?;
         let folder = Path::new(interface.krate).join("src/generated");
@@ -50,6 +50,39 @@ pub(super) fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) ->
         );
     }
     Ok(Generated { files, owed })
+}
+
+/// The pinned headers of one target, as libclang is to read them; `musl` chooses between the C
+/// libraries where the interface is theirs.
+#[must_use]
+pub fn input(
+    interface: &Interface,
+    headers: &Headers,
+    target: &Target,
+    musl: bool,
+    scratch: &Path,
+) -> Input {
+    let mut include = Vec::new();
+    if interface.libc {
+        include.push(if musl {
+            headers.musl(target)
+        } else {
+            headers.glibc(target)
+        });
+    }
+    include.extend([headers.kernel.join(target.kernel), headers.kernel.clone()]);
+    // The C libraries' 32-bit headers say what their 64-bit file offsets are only when asked.
+    let large_files = interface.libc && !musl && target.is_32_bit;
+    Input {
+        target: Some(target.clang.to_owned()),
+        include,
+        define: if large_files {
+            vec!["_FILE_OFFSET_BITS=64".to_owned()]
+        } else {
+            Vec::new()
+        },
+        scratch: scratch.join(interface.krate),
+    }
 }
 
 /// What one target's headers gave.
@@ -100,29 +133,8 @@ fn run(
     scratch: &Path,
     name: &str,
 ) -> Result<Run> {
-    let kernel = [headers.kernel.join(target.kernel), headers.kernel.clone()];
     let musl = interface.variants[variant].musl;
-    let mut include = Vec::new();
-    if interface.libc {
-        include.push(if musl {
-            headers.musl(target)
-        } else {
-            headers.glibc(target)
-        });
-    }
-    include.extend(kernel);
-    // The C libraries' 32-bit headers say what their 64-bit file offsets are only when asked.
-    let large_files = interface.libc && !musl && target.is_32_bit;
-    let input = Input {
-        target: Some(target.clang.to_owned()),
-        include,
-        define: if large_files {
-            vec!["_FILE_OFFSET_BITS=64".to_owned()]
-        } else {
-            Vec::new()
-        },
-        scratch: scratch.join(interface.krate),
-    };
+    let input = input(interface, headers, target, musl, scratch);
     let listing = Listing::read(interface, &input)?;
     let bindings = Bindings::generate(interface, &listing, &input)?;
     complete::check(interface, &listing, &bindings)?;

@@ -1,10 +1,10 @@
 //! `cargo xtask regen`: the bindings, generated from pinned headers.
 
-mod changes;
+pub mod changes;
 mod complete;
-mod generate;
+pub mod generate;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -64,11 +64,11 @@ pub fn run(args: &Args) -> Result<()> {
             println!(
                 "To be written before the bindings are whole: {}\n  {}",
                 owed.len(),
-                lines(&owed)
+                owed.join("\n  ")
             );
         }
     } else if !owed.is_empty() {
-        bail!("{} faults:\n  {}", owed.len(), lines(&owed));
+        bail!("{} faults:\n  {}", owed.len(), owed.join("\n  "));
     }
     if args.check {
         return check(&old, &new);
@@ -81,15 +81,12 @@ pub fn run(args: &Args) -> Result<()> {
     write(&old, &new)
 }
 
-fn lines(owed: &BTreeSet<String>) -> String {
-    owed.iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join("\n  ")
-}
-
 /// The generated files that stand in the tree.
-fn committed() -> Result<Files> {
+///
+/// # Errors
+///
+/// One of them cannot be read.
+pub fn committed() -> Result<Files> {
     let root = workspace::root();
     let mut files = BTreeMap::new();
     for interface in INTERFACES {
