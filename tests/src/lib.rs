@@ -6,6 +6,8 @@
 
 #![warn(missing_docs)]
 
+pub mod aio_context;
+pub mod aio_request;
 pub mod case;
 pub mod cases;
 pub mod catalogue;
