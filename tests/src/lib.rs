@@ -16,6 +16,7 @@ pub mod context;
 pub mod deviations;
 pub mod expectation;
 pub mod kernel;
+pub mod posix_request;
 pub mod report;
 pub mod requirement;
 pub mod runner;

@@ -97,6 +97,15 @@ pub fn take(signals: &[c_int]) -> io::Result<libc::siginfo_t> {
     Ok(unsafe { info.assume_init() })
 }
 
+/// The integer that a queued signal brings.
+pub fn value(info: &libc::siginfo_t) -> c_int {
+    // SAFETY: all bits of the struct were written by the kernel, and the value is plain bits.
+    let value = unsafe { info.si_value() };
+    // The union's integer lies at its address.
+    // SAFETY: the union is as long as a pointer, which is at least as long as an integer.
+    unsafe { (&raw const value).cast::<c_int>().read() }
+}
+
 /// Sends `SIGALRM` each millisecond as long as it lives, so that one of them finds the process in the call that it is
 /// to interrupt: when that is does not matter.
 #[derive(Debug)]
