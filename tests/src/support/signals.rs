@@ -125,10 +125,10 @@ impl Drop for Alarms {
     }
 }
 
-fn every(microseconds: libc::suseconds_t) -> io::Result<()> {
+fn every(microseconds: u16) -> io::Result<()> {
     let time = libc::timeval {
         tv_sec: 0,
-        tv_usec: microseconds,
+        tv_usec: microseconds.into(),
     };
     let timer = libc::itimerval {
         it_interval: time,

@@ -132,10 +132,12 @@ fn direct(cx: &mut Context) -> Run {
 fn not_open_for_it(cx: &mut Context) -> Run {
     pattern_file(cx, "f", 16)?;
     let write_only = OpenOptions::new().write(true).open("f")?;
-    let path_only = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_PATH)
-        .open("f")?;
+    // Not `OpenOptions`, which on musl takes this flag for an access mode and drops it.
+    // SAFETY: the name is a C string.
+    let fd = unsafe { libc::open(c"f".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
+    ensure!(fd >= 0, "open: {}", io::Error::last_os_error());
+    // SAFETY: the descriptor is new, and nothing else knows it.
+    let path_only = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
     let aio = Aio::new(1)?;
     for file in [write_only, path_only] {
         let result = aio.submit(&mut [Request::read(&file, Buffer::zeroed(16)?, 0)]);

@@ -15,7 +15,6 @@ use crate::posix_request::{Request, cancel_all};
 use crate::support::files::{pattern_file, pipe};
 use crate::support::memory::Buffer;
 use crate::support::names::Errno;
-use crate::support::signals;
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -41,14 +40,14 @@ pub(super) static CASES: &[Case] = &[
         "posix/cancel/notifies",
         &["aio_cancel", "SIGEV_SIGNAL"],
         Since::Libc,
-        notifies,
+        glibc::notifies,
     ),
     #[cfg(target_env = "gnu")]
     Case::new(
         "posix/cancel/queued",
         &["aio_cancel", "AIO_CANCELED"],
         Since::Libc,
-        queued,
+        glibc::queued,
     ),
     Case::new(
         "posix/cancel/running",
@@ -83,49 +82,6 @@ fn running(_: &mut Context) -> Run {
         Ok(AIO_ALLDONE),
         "aio_cancel afterwards"
     );
-    pass()
-}
-
-/// With glibc a file has one operation at a time; one that waits for its turn is cancelled.
-#[cfg(target_env = "gnu")]
-fn queued(_: &mut Context) -> Run {
-    let (reader, writer) = pipe()?;
-    let first = reading(&reader)?;
-    let second = reading(&reader)?;
-    ensure_eq!(second.cancel(&reader), Ok(AIO_CANCELED), "aio_cancel");
-    ensure_eq!(second.error(), Errno(ECANCELED), "aio_error");
-    ensure_eq!(second.result(), -1, "aio_return");
-    ensure_eq!(
-        first.error(),
-        Errno(EINPROGRESS),
-        "aio_error of the first one"
-    );
-    File::from(writer).write_all(b"data")?;
-    ensure_eq!(first.wait(), Ok(4), "result of the first one");
-    ensure_eq!(
-        second.buffer().bytes(),
-        [0; 4],
-        "buffer of the cancelled one"
-    );
-    pass()
-}
-
-/// A cancelled operation is over, and notifies.
-#[cfg(target_env = "gnu")]
-fn notifies(_: &mut Context) -> Run {
-    let signal = libc::SIGRTMIN();
-    signals::block(&[signal])?;
-    let (reader, _writer) = pipe()?;
-    let _first = reading(&reader)?;
-    let mut second = Request::new(&reader, Buffer::zeroed(4)?, 0).signal(signal, 5);
-    second.read()?;
-    ensure_eq!(second.cancel(&reader), Ok(AIO_CANCELED), "aio_cancel");
-    ensure_eq!(
-        signals::take(&[signal])?.si_code,
-        libc::SI_ASYNCIO,
-        "code of the signal"
-    );
-    ensure_eq!(second.error(), Errno(ECANCELED), "aio_error");
     pass()
 }
 
@@ -202,4 +158,51 @@ fn bad_descriptor(_: &mut Context) -> Run {
     }
     ensure_eq!(request.error(), Errno(EINPROGRESS), "aio_error");
     pass()
+}
+
+#[cfg(target_env = "gnu")]
+mod glibc {
+    use super::*;
+    use crate::support::signals;
+
+    /// With glibc a file has one operation at a time; one that waits for its turn is cancelled.
+    pub(super) fn queued(_: &mut Context) -> Run {
+        let (reader, writer) = pipe()?;
+        let first = reading(&reader)?;
+        let second = reading(&reader)?;
+        ensure_eq!(second.cancel(&reader), Ok(AIO_CANCELED), "aio_cancel");
+        ensure_eq!(second.error(), Errno(ECANCELED), "aio_error");
+        ensure_eq!(second.result(), -1, "aio_return");
+        ensure_eq!(
+            first.error(),
+            Errno(EINPROGRESS),
+            "aio_error of the first one"
+        );
+        File::from(writer).write_all(b"data")?;
+        ensure_eq!(first.wait(), Ok(4), "result of the first one");
+        ensure_eq!(
+            second.buffer().bytes(),
+            [0; 4],
+            "buffer of the cancelled one"
+        );
+        pass()
+    }
+
+    /// A cancelled operation is over, and notifies.
+    pub(super) fn notifies(_: &mut Context) -> Run {
+        let signal = libc::SIGRTMIN();
+        signals::block(&[signal])?;
+        let (reader, _writer) = pipe()?;
+        let _first = reading(&reader)?;
+        let mut second = Request::new(&reader, Buffer::zeroed(4)?, 0).signal(signal, 5);
+        second.read()?;
+        ensure_eq!(second.cancel(&reader), Ok(AIO_CANCELED), "aio_cancel");
+        ensure_eq!(
+            signals::take(&[signal])?.si_code,
+            libc::SI_ASYNCIO,
+            "code of the signal"
+        );
+        ensure_eq!(second.error(), Errno(ECANCELED), "aio_error");
+        pass()
+    }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::{GLIBC, thread_count};
 use crate::case::{Case, Run, Since, Stop, pass};
 use crate::context::Context;
+use crate::ensure_eq;
 use crate::posix_request::Request;
 use crate::support::files::{pattern_file, pipe};
 use crate::support::memory::Buffer;
-use crate::{ensure, ensure_eq};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -132,6 +132,7 @@ mod glibc {
     use posix_aio::{AIO_CANCELED, aio_init, aioinit};
 
     use super::*;
+    use crate::ensure;
 
     /// aio_init for so many threads.
     fn threads(n: i32) {
