@@ -38,15 +38,17 @@ impl Buffer {
 
     /// The same memory without the right to write to it, or with no right at all: `PROT_READ`, `PROT_NONE`.
     ///
-    /// [`bytes`](Self::bytes) of memory that may not be read ends the process.
+    /// That holds for whole pages, so it must begin with one (`EINVAL`). [`bytes`](Self::bytes) of memory that may not be
+    /// read ends the process.
     pub fn protected(self, protection: c_int) -> io::Result<Buffer> {
-        // SAFETY: these pages were mapped by this module and hold nothing but buffers, to which there are no references.
-        let result =
-            unsafe { libc::mprotect(self.start.as_ptr().cast(), self.len.max(1), protection) };
-        if result == 0 {
-            Ok(self)
-        } else {
-            Err(io::Error::last_os_error())
+        if self.is_empty() {
+            return Ok(self);
+        }
+        // SAFETY: the pages from the first byte to the last were mapped by this module and hold nothing but buffers, to
+        // which there are no references.
+        match unsafe { libc::mprotect(self.start.as_ptr().cast(), self.len, protection) } {
+            0 => Ok(self),
+            _ => Err(io::Error::last_os_error()),
         }
     }
 

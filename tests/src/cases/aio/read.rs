@@ -167,9 +167,9 @@ fn bad_offset(cx: &mut Context) -> Run {
     let file = pattern_file(cx, "f", 16)?;
     let aio = Aio::new(1)?;
     let buffer = Buffer::zeroed(16)?;
-    for (offset, errno) in [(-1, EINVAL), (i64::MIN, EINVAL)] {
+    for offset in [-1, i64::MIN, i64::MAX - 3] {
         let result = aio.submit(&mut [Request::read(&file, buffer, offset)]);
-        ensure_eq!(result, Err(Errno(errno)), "read at {offset}");
+        ensure_eq!(result, Err(Errno(EINVAL)), "read at {offset}");
     }
     pass()
 }

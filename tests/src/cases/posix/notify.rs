@@ -40,7 +40,20 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 const SIGNAL: &[&str] = &["SIGEV_SIGNAL", "sigevent", "sigval"];
-const THREAD: &[&str] = &["SIGEV_THREAD", "sigevent", "sigval"];
+const THREAD: &[&str] = &[
+    "SIGEV_THREAD",
+    "sigevent",
+    "sigval",
+    // What the function stands in differs between the C libraries.
+    #[cfg(target_env = "gnu")]
+    "sigevent__sigev_un",
+    #[cfg(target_env = "gnu")]
+    "sigevent__sigev_un__sigev_thread",
+    #[cfg(target_env = "musl")]
+    "sigevent___sev_fields",
+    #[cfg(target_env = "musl")]
+    "sigevent___sev_fields___sev_thread",
+];
 
 /// What the calls of [`notified`] were told, and on which thread.
 static CALLS: Mutex<Vec<(i32, libc::pid_t)>> = Mutex::new(Vec::new());
