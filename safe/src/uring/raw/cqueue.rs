@@ -471,7 +471,7 @@ impl<E: EntryMarker> Iterator for CompletionQueue<'_, E> {
             let position = self.index.first()?;
             // SAFETY: the kernel has filled this slot and leaves it alone until the head has passed it.
             let (entry, slots) = unsafe { E::read(self.slot(position)) };
-            self.index.advance(slots);
+            self.index.advance_to(position.wrapping_add(slots));
             if !E::MIXED {
                 return Some(entry);
             }
