@@ -60,7 +60,7 @@ pub struct Entry32(pub(crate) Entry, pub(crate) [u64; 2]);
 /// Such a ring has slots of 16 bytes. A completion of 32 bytes takes two of them, and the kernel fills up
 /// before the wrap with entries that mean nothing (`IORING_CQE_F_SKIP`); the queue passes over those. Its
 /// length counts completions, its capacity slots. Waiting counts slots too: the kernel takes a completion of
-/// 32 bytes for two.
+/// 32 bytes for two, and a gap for one.
 #[derive(Clone)]
 pub struct EntryMixed(Entry, [u64; 2]);
 
