@@ -27,6 +27,7 @@
 mod builder;
 pub mod cqueue;
 mod diagnose;
+mod enter;
 pub(crate) mod flags;
 mod index;
 mod memory;
@@ -40,16 +41,15 @@ mod sqe;
 pub mod squeue;
 mod submit;
 pub mod types;
-mod wait;
 
 #[cfg(all(test, loom))]
 mod loom;
 
 pub use builder::Builder;
 pub use cqueue::{CompletionQueue, CompletionStatus};
+pub use enter::EnterFlags;
 pub use memory::Sizes;
 pub use params::Parameters;
 pub use ring::IoUring;
 pub use squeue::SubmissionQueue;
 pub use submit::Submitter;
-pub use wait::EnterFlags;

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 
 use uring_sys::*;
 
+use super::enter::EnterFlags;
 use super::index::{AsDocumented, flags_after_publishing};
 use super::ring::Core;
 use super::types::SubmitArgs;
-use super::wait::EnterFlags;
 use crate::sync::Word;
 
 /// Submits what lies in the submission queue, waits for completions, and registers things with the ring.
