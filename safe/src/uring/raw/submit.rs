@@ -274,12 +274,8 @@ impl<'a> Submitter<'a> {
     /// thread becomes its owner. `EBADFD` if it is enabled. Since Linux 5.10.
     pub fn register_enable_rings(&self) -> io::Result<()> {
         // SAFETY: the operation takes no argument.
-        match unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null(), 0) } {
-            Ok(_) => Ok(()),
-            // Here the errno means the opposite of what it means elsewhere.
-            Err(error) if is_not_enabled(&error) => Err(io::Error::from_raw_os_error(libc::EBADFD)),
-            Err(error) => Err(error),
-        }
+        unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null(), 0) }?;
+        Ok(())
     }
 
     /// Registers the ring with the calling thread, which makes its calls cheaper from then on: the kernel
@@ -326,13 +322,6 @@ impl<'a> Submitter<'a> {
 const WAIT_FLAGS: EnterFlags = EnterFlags::GETEVENTS
     .union(EnterFlags::ABS_TIMER)
     .union(EnterFlags::NO_IOWAIT);
-
-fn is_not_enabled(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .and_then(|source| source.downcast_ref())
-        .is_some_and(|error| matches!(error, crate::error::RingError::NotEnabled))
-}
 
 impl std::fmt::Debug for Submitter<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
