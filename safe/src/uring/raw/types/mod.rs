@@ -1,0 +1,5 @@
+//! Arguments of operations and calls.
+
+mod time;
+
+pub use time::{SubmitArgs, Timespec};
