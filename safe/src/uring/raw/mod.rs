@@ -23,6 +23,7 @@
 //! [`RingError::Forked`]: crate::error::RingError::Forked
 //! [`SetupError`]: crate::error::SetupError
 
+pub mod buf_ring;
 mod builder;
 pub mod cqueue;
 mod diagnose;

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
@@ -11,6 +12,7 @@ use super::index::{AsDocumented, flags_after_publishing};
 use super::ring::Core;
 use super::types::SubmitArgs;
 use super::wait::EnterFlags;
+use crate::mmap::Mmap;
 use crate::sync::Word;
 
 /// Submits what lies in the submission queue, waits for completions, and registers things with the ring.
@@ -262,6 +264,18 @@ impl<'a> Submitter<'a> {
     ) -> io::Result<u32> {
         // SAFETY: by the caller's promise.
         unsafe { self.core.register(opcode, arg, nr_args) }
+    }
+
+    /// Maps `len` bytes of the ring's, from `offset`. `EBADF` if the ring has no descriptor.
+    pub(crate) fn map(&self, offset: u64, len: usize) -> io::Result<Mmap> {
+        if !self.core.is_here() {
+            return Err(crate::error::RingError::Forked.into());
+        }
+        match self.core.raw_fd() {
+            -1 => Err(io::Error::from_raw_os_error(libc::EBADF)),
+            // SAFETY: the descriptor is the ring's own, and the ring is borrowed.
+            fd => Mmap::of(unsafe { BorrowedFd::borrow_raw(fd) }, offset, len),
+        }
     }
 
     /// Enables a ring made with `IORING_SETUP_R_DISABLED`. With `IORING_SETUP_SINGLE_ISSUER` the calling
