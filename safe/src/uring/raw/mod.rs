@@ -33,6 +33,7 @@ mod memory;
 pub mod opcode;
 mod params;
 mod query;
+pub mod region;
 mod registered;
 mod rewind;
 mod ring;

@@ -1,0 +1,167 @@
+//! Registered waits: how long to wait, written once to shared memory, not copied in at each call.
+
+use std::io;
+use std::time::Duration;
+
+use uring_sys::{__kernel_timespec, KERNEL_SIGSET_SIZE, io_uring_reg_wait};
+
+use super::{Allocation, Region};
+use crate::fork::Generation;
+use crate::uring::raw::Submitter;
+
+/// A table of [`Wait`]s in memory shared with the kernel (`IORING_MEM_REGION_REG_WAIT_ARG`).
+///
+/// io_uring_enter(2) with `IORING_ENTER_EXT_ARG_REG` takes a wait by its [`offset`](Self::offset). Since
+/// Linux 6.13; `EINVAL` with `IORING_SETUP_IOPOLL`.
+#[derive(Debug)]
+pub struct RegisteredWaits {
+    region: Region,
+    process: Generation,
+    count: usize,
+}
+
+/// How a wait ends, other than by completions.
+#[derive(Clone, Copy, Default)]
+pub struct Wait {
+    timeout: Option<Duration>,
+    min_wait_usec: u32,
+    signals: Option<[u8; KERNEL_SIGSET_SIZE]>,
+}
+
+impl std::fmt::Debug for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wait")
+            .field("timeout", &self.timeout)
+            .field("min_wait_usec", &self.min_wait_usec)
+            .field("signals", &self.signals)
+            .finish()
+    }
+}
+
+impl Wait {
+    /// A wait without a timeout, with the thread's own signal mask.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends with `ETIME` after `timeout`; or, with `IORING_ENTER_ABS_TIMER`, when the ring's clock shows it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// After this many microseconds one completion is enough, however many are wanted.
+    pub fn min_wait_usec(mut self, min_wait_usec: u32) -> Self {
+        self.min_wait_usec = min_wait_usec;
+        self
+    }
+
+    /// Blocks these signals instead of the thread's own mask. The set is copied.
+    pub fn sigmask(mut self, signals: &libc::sigset_t) -> Self {
+        const { assert!(size_of::<libc::sigset_t>() >= KERNEL_SIGSET_SIZE) }
+        let set = std::ptr::from_ref(signals).cast();
+        // SAFETY: the kernel's set is a prefix of the C library's, both arrays of words; any bytes are one.
+        self.signals = Some(unsafe { std::ptr::read_unaligned(set) });
+        self
+    }
+}
+
+/// An entry of the table: what the kernel reads, and the signal mask that it may name.
+#[repr(C)]
+struct Slot {
+    wait: io_uring_reg_wait,
+    signals: [u8; KERNEL_SIGSET_SIZE],
+}
+
+// The kernel takes offsets that are multiples of a word.
+const _: () = assert!(size_of::<Slot>() % 8 == 0);
+
+impl RegisteredWaits {
+    /// Registers a table of at least `count` waits, all of them [`Wait::new`].
+    ///
+    /// The ring is one that is still disabled (`IORING_SETUP_R_DISABLED`).
+    ///
+    /// # Errors
+    ///
+    /// * `EINVAL`: the ring is enabled, `count` is 0, or the kernel is older than 6.13.
+    /// * `EBUSY`: the ring has a region.
+    /// * `ENOMEM`: no memory, or `RLIMIT_MEMLOCK` exceeded.
+    pub fn register(ring: &Submitter<'_>, count: usize, by: Allocation) -> io::Result<Self> {
+        let process = Generation::current()?;
+        let len = count
+            .checked_mul(size_of::<Slot>())
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let flags = uring_sys::IORING_MEM_REGION_REG_WAIT_ARG;
+        let region = Region::with_flags(ring, len, by, flags)?;
+        let count = region.len() / size_of::<Slot>();
+        Ok(Self {
+            region,
+            process,
+            count,
+        })
+    }
+
+    /// The number of waits: what fits the pages that were registered.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Replaces the wait at `index`.
+    ///
+    /// A call that uses it meanwhile may see some of the old and some of the new. The kernel reads it once, when
+    /// the call begins.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not less than [`len`](Self::len).
+    pub fn set(&mut self, index: usize, wait: &Wait) {
+        assert!(index < self.count, "wait {index} of {}", self.count);
+        // In a forked child the memory is not there, and no ring to wait on.
+        if !self.process.is_current() {
+            return;
+        }
+        // SAFETY: the slot lies in the region, which is mapped as long as `self` lives.
+        let slot = unsafe { self.region.as_ptr().cast::<Slot>().add(index) }.as_ptr();
+        // SAFETY: as above. No reference to the slot is made: the kernel may read it.
+        let signals = unsafe { &raw mut (*slot).signals };
+        let set = wait.signals.map_or(0, |_| signals.expose_provenance());
+        let timeout = wait.timeout.unwrap_or_default();
+        let value = io_uring_reg_wait {
+            ts: __kernel_timespec {
+                // Later than any clock: what does not fit never comes.
+                tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(timeout.subsec_nanos()),
+            },
+            min_wait_usec: wait.min_wait_usec,
+            flags: match wait.timeout {
+                Some(_) => uring_sys::IORING_REG_WAIT_TS,
+                None => 0,
+            },
+            sigmask: set as u64,
+            sigmask_sz: if set == 0 {
+                0
+            } else {
+                KERNEL_SIGSET_SIZE as u32
+            },
+            ..Default::default()
+        };
+        // SAFETY: both places lie in the mapping and are aligned, and `&mut self` keeps others of this process
+        // away. Volatile: the kernel reads them behind the compiler's back.
+        unsafe {
+            signals.write_volatile(wait.signals.unwrap_or_default());
+            (&raw mut (*slot).wait).write_volatile(value);
+        }
+    }
+
+    /// Where the wait at `index` lies in the region, in bytes: the argument of io_uring_enter(2) with
+    /// `IORING_ENTER_EXT_ARG_REG`. `None` if there is no such wait.
+    pub fn offset(&self, index: usize) -> Option<usize> {
+        (index < self.count).then(|| index * size_of::<Slot>())
+    }
+
+    /// The memory.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+}
