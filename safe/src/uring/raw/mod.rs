@@ -42,6 +42,7 @@ pub mod squeue;
 mod submit;
 pub mod types;
 mod wait;
+pub mod zcrx;
 
 #[cfg(all(test, loom))]
 mod loom;
