@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::io;
 
-use super::{Asked, MAX_ENTRIES};
+use super::{Asked, MAX_ENTRIES, MAX_KERNEL_MEMORY_GROUP};
 
 /// Why [`Builder::register`](super::Builder::register) failed.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub enum Error {
     Entries(u32),
     /// `min_left` means something only for incremental use.
     MinLeftWithoutIncremental,
+    /// The ring of so large a group cannot be mapped from the kernel; see [`MAX_KERNEL_MEMORY_GROUP`].
+    GroupNotMappable(u16),
     /// The group exists already, as a ring or as provided buffers of the old kind (`EEXIST`).
     GroupInUse(u16),
     /// The kernel answers `EINVAL`, and this is what it does not know.
@@ -61,6 +63,10 @@ impl Display for Error {
             Self::MinLeftWithoutIncremental => {
                 write!(f, "min_left needs a buffer ring of incremental use")
             }
+            Self::GroupNotMappable(group) => write!(
+                f,
+                "a buffer ring in the kernel's memory has a group up to {MAX_KERNEL_MEMORY_GROUP}, not {group}"
+            ),
             Self::GroupInUse(group) => write!(f, "buffer group {group} is registered already"),
             Self::Unsupported(feature) => write!(f, "this kernel does not know {feature}"),
             Self::Memory(_) => write!(f, "the buffer ring could not be mapped"),

@@ -28,6 +28,14 @@ use crate::mmap::{Mmap, page_size};
 /// The most buffers that a ring holds.
 pub const MAX_ENTRIES: u32 = 32768;
 
+/// The largest group of which the kernel can allocate the ring: 2047.
+///
+/// The number of the group is part of the offset at which the ring is mapped, and there it has 11 bits. The
+/// kernel registers larger ones too; most of those cannot be mapped, and 32768 and some that follow map the
+/// ring of *another* group.
+pub const MAX_KERNEL_MEMORY_GROUP: u16 =
+    ((!uring_sys::IORING_OFF_MMAP_MASK & 0xffff_ffff) >> uring_sys::IORING_OFF_PBUF_SHIFT) as u16;
+
 /// A ring of provided buffers, registered with an io_uring as a buffer group.
 ///
 /// # What happens when it goes away
@@ -68,7 +76,8 @@ struct Asked {
 }
 
 impl Builder {
-    /// Lets the kernel allocate the ring (`IOU_PBUF_RING_MMAP`), not the process. Since Linux 6.4.
+    /// Lets the kernel allocate the ring (`IOU_PBUF_RING_MMAP`), not the process. The group is at most
+    /// [`MAX_KERNEL_MEMORY_GROUP`]. Since Linux 6.4.
     pub fn kernel_memory(mut self) -> Self {
         self.asked.kernel_memory = true;
         self
@@ -98,6 +107,9 @@ impl Builder {
         let mask = mask(self.entries)?;
         if self.asked.min_left != 0 && !self.asked.incremental {
             return Err(Error::MinLeftWithoutIncremental);
+        }
+        if self.asked.kernel_memory && self.group > MAX_KERNEL_MEMORY_GROUP {
+            return Err(Error::GroupNotMappable(self.group));
         }
         let process = Generation::current().map_err(Error::Memory)?;
         let len = size_of::<io_uring_buf>() * self.entries as usize;
