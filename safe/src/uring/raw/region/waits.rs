@@ -7,7 +7,7 @@ use uring_sys::{__kernel_timespec, KERNEL_SIGSET_SIZE, io_uring_reg_wait};
 
 use super::{Allocation, Region};
 use crate::fork::Generation;
-use crate::uring::raw::Submitter;
+use crate::uring::raw::{EnterFlags, Submitter};
 
 /// A table of [`Wait`]s in memory shared with the kernel (`IORING_MEM_REGION_REG_WAIT_ARG`).
 ///
@@ -25,7 +25,7 @@ pub struct RegisteredWaits {
 pub struct Wait {
     timeout: Option<Duration>,
     min_wait_usec: u32,
-    signals: Option<[u8; KERNEL_SIGSET_SIZE]>,
+    signals: Option<Signals>,
 }
 
 impl std::fmt::Debug for Wait {
@@ -66,15 +66,14 @@ impl Wait {
     }
 }
 
-/// An entry of the table: what the kernel reads, and the signal mask that it may name.
-#[repr(C)]
-struct Slot {
-    wait: io_uring_reg_wait,
-    signals: [u8; KERNEL_SIGSET_SIZE],
-}
+/// What the kernel reads. The waits lie first in the region, so that none straddles two cache lines.
+type Slot = io_uring_reg_wait;
 
-// The kernel takes offsets that are multiples of a word.
-const _: () = assert!(size_of::<Slot>() % 8 == 0);
+/// The signal mask of a wait, in the kernel's size. All of them lie behind the waits.
+type Signals = [u8; KERNEL_SIGSET_SIZE];
+
+/// What a wait takes of the region, in bytes.
+const SIZE: usize = size_of::<Slot>() + size_of::<Signals>();
 
 impl RegisteredWaits {
     /// Registers a table of at least `count` waits, all of them [`Wait::new`].
@@ -89,11 +88,11 @@ impl RegisteredWaits {
     pub fn register(ring: &Submitter<'_>, count: usize, by: Allocation) -> io::Result<Self> {
         let process = Generation::current()?;
         let len = count
-            .checked_mul(size_of::<Slot>())
+            .checked_mul(SIZE)
             .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
         let flags = uring_sys::IORING_MEM_REGION_REG_WAIT_ARG;
         let region = Region::with_flags(ring, len, by, flags)?;
-        let count = region.len() / size_of::<Slot>();
+        let count = region.len() / SIZE;
         Ok(Self {
             region,
             process,
@@ -121,10 +120,16 @@ impl RegisteredWaits {
         if !self.process.is_current() {
             return;
         }
-        // SAFETY: the slot lies in the region, which is mapped as long as `self` lives.
-        let slot = unsafe { self.region.as_ptr().cast::<Slot>().add(index) }.as_ptr();
-        // SAFETY: as above. No reference to the slot is made: the kernel may read it.
-        let signals = unsafe { &raw mut (*slot).signals };
+        let at = self.region.as_ptr().as_ptr();
+        // SAFETY: `count` waits and as many masks lie in the region, and `index` is less than that. No
+        // reference is made: the kernel may read them.
+        let (slot, signals) = unsafe {
+            let masks = at.add(self.count * size_of::<Slot>());
+            (
+                at.cast::<Slot>().add(index),
+                masks.cast::<Signals>().add(index),
+            )
+        };
         let set = wait.signals.map_or(0, |_| signals.expose_provenance());
         let timeout = wait.timeout.unwrap_or_default();
         let value = io_uring_reg_wait {
@@ -150,7 +155,7 @@ impl RegisteredWaits {
         // away. Volatile: the kernel reads them behind the compiler's back.
         unsafe {
             signals.write_volatile(wait.signals.unwrap_or_default());
-            (&raw mut (*slot).wait).write_volatile(value);
+            slot.write_volatile(value);
         }
     }
 
@@ -158,6 +163,28 @@ impl RegisteredWaits {
     /// `IORING_ENTER_EXT_ARG_REG`. `None` if there is no such wait.
     pub fn offset(&self, index: usize) -> Option<usize> {
         (index < self.count).then(|| index * size_of::<Slot>())
+    }
+
+    /// Submits, and waits for `want` completions as the wait at `index` says:
+    /// [`Submitter::submit_and_wait_registered`].
+    ///
+    /// # Errors
+    ///
+    /// As there. `EFAULT` also if there is no such wait.
+    #[inline]
+    pub fn submit_and_wait(
+        &self,
+        ring: &Submitter<'_>,
+        want: usize,
+        index: usize,
+        flags: EnterFlags,
+    ) -> io::Result<usize> {
+        let offset = self
+            .offset(index)
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::EFAULT))?;
+        // SAFETY: the waits of this table name masks that lie in the same memory, or none. In a region of
+        // another ring there is what its owner wrote, who answers for it; the kernel only reads.
+        unsafe { ring.submit_and_wait_registered(want, offset, flags) }
     }
 
     /// The memory.
