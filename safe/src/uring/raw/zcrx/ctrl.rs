@@ -149,6 +149,26 @@ mod tests {
         assert_eq!(add.answer(&argument).rq_area_token, 7);
     }
 
+    /// Older kernels do not know the operation; others know no such queue.
+    #[test]
+    fn a_ring_without_queues_refuses() {
+        let uring = crate::uring::raw::IoUring::new(8).expect("a ring");
+        let ring = uring.submitter();
+        let refused = [
+            control(&ring, 0, Flush).err(),
+            control(&ring, 0, Export).err(),
+            control(&ring, 0, Arm(Event::AllocFail)).err(),
+            control(&ring, 0, AddArea(Box::default())).err(),
+        ];
+        for error in refused {
+            let errno = error.and_then(|error| error.raw_os_error());
+            assert!(
+                matches!(errno, Some(libc::EINVAL | libc::ENXIO)),
+                "{errno:?}"
+            );
+        }
+    }
+
     #[test]
     fn an_exported_descriptor_is_owned() {
         let file = std::fs::File::open("/dev/null").expect("a file");

@@ -219,8 +219,8 @@ impl Ifq {
     ///
     /// # Errors
     ///
-    /// `EINVAL`: the ring lacks a set-up flag, or the kernel is older. `EBADF`, `EBADFD`: `exported` is nothing
-    /// such.
+    /// `EINVAL`: the ring lacks a set-up flag. `EBADF`, `EBADFD`: `exported` is nothing such. Older kernels
+    /// answer `EFAULT` or `EINVAL`.
     pub fn import(ring: &Submitter<'_>, exported: BorrowedFd<'_>) -> io::Result<u32> {
         let mut argument = io_uring_zcrx_ifq_reg {
             // A descriptor is not negative.
