@@ -2,17 +2,15 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
 use uring_sys::*;
 
+use super::enter::EnterFlags;
 use super::index::{AsDocumented, flags_after_publishing};
 use super::ring::Core;
 use super::types::SubmitArgs;
-use super::wait::EnterFlags;
-use crate::mmap::Mmap;
 use crate::sync::Word;
 
 /// Submits what lies in the submission queue, waits for completions, and registers things with the ring.
@@ -135,30 +133,31 @@ impl<'a> Submitter<'a> {
     }
 
     /// Makes the kernel post the completions that it holds back: those that found the completion queue
-    /// full, and those whose work waits (`IORING_SETUP_TASKRUN_FLAG`). Answers whether it had to be entered.
+    /// full, and those whose work waits for the task. Answers whether it had to be entered.
     ///
-    /// There is no system call where the ring's flags say that nothing is held back. For that
-    /// `IORING_SETUP_DEFER_TASKRUN` needs `IORING_SETUP_TASKRUN_FLAG`; without it, completions are posted
-    /// only while waiting. A ring with `IORING_SETUP_IOPOLL` polls its devices here.
+    /// There is no system call where the ring's flags say that nothing is held back. They cannot say so,
+    /// and the kernel is always entered, with `IORING_SETUP_IOPOLL`, where this polls the devices, and
+    /// with `IORING_SETUP_COOP_TASKRUN` or `IORING_SETUP_DEFER_TASKRUN` but no `IORING_SETUP_TASKRUN_FLAG`.
     #[inline]
     pub fn flush_completions(&self) -> io::Result<bool> {
-        let held_back = self.core.is_here()
-            // Relaxed: a hint; entering the kernel orders everything.
-            && self.core.sq_flags.load(Ordering::Relaxed) & HELD_BACK != 0;
-        if !held_back && !self.polls_by_entering() && self.core.is_here() {
-            return Ok(false);
+        // Relaxed: a hint; entering the kernel orders everything. In a child, entering says what is wrong.
+        let needed = !self.core.is_here()
+            || self.core.sq_flags.load(Ordering::Relaxed) & HELD_BACK != 0
+            || self.polls_by_entering()
+            || self.hides_work(IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN);
+        if needed {
+            // SAFETY: no argument.
+            unsafe {
+                self.core.enter(
+                    0,
+                    0,
+                    IORING_ENTER_GETEVENTS,
+                    ptr::null(),
+                    KERNEL_SIGSET_SIZE,
+                )?;
+            }
         }
-        // SAFETY: no argument.
-        unsafe {
-            self.core.enter(
-                0,
-                0,
-                IORING_ENTER_GETEVENTS,
-                ptr::null(),
-                KERNEL_SIGSET_SIZE,
-            )?;
-        }
-        Ok(true)
+        Ok(needed)
     }
 
     /// Waits until the submission queue has room. For rings with `IORING_SETUP_SQPOLL`; others have room
@@ -176,6 +175,13 @@ impl<'a> Submitter<'a> {
     fn polls_by_entering(&self) -> bool {
         self.core.params.flags() & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)
             == IORING_SETUP_IOPOLL
+    }
+
+    /// Whether completion work waits for the task, by one of these flags, without a flag that tells.
+    #[inline]
+    fn hides_work(&self, by: u32) -> bool {
+        let setup = self.core.params.flags();
+        setup & by != 0 && setup & IORING_SETUP_TASKRUN_FLAG == 0
     }
 
     /// Enters the kernel with what is to be submitted, waited for and flushed, if there is anything.
@@ -235,9 +241,7 @@ impl<'a> Submitter<'a> {
         let submit = if !sqpoll {
             // Tasks that are not interrupted run their completion work at any entry, and programs count on
             // that where no flag tells them of it.
-            queued > 0
-                || setup & (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
-                    == IORING_SETUP_COOP_TASKRUN
+            queued > 0 || self.hides_work(IORING_SETUP_COOP_TASKRUN)
         } else if queued > 0 && state & IORING_SQ_NEED_WAKEUP != 0 {
             flags |= IORING_ENTER_SQ_WAKEUP;
             true
@@ -267,14 +271,18 @@ impl<'a> Submitter<'a> {
     }
 
     /// Maps `len` bytes of the ring's, from `offset`. `EBADF` if the ring has no descriptor.
-    pub(crate) fn map(&self, offset: u64, len: usize) -> io::Result<Mmap> {
+    pub(crate) fn map(&self, offset: u64, len: usize) -> io::Result<crate::mmap::Mmap> {
         if !self.core.is_here() {
             return Err(crate::error::RingError::Forked.into());
         }
         match self.core.raw_fd() {
             -1 => Err(io::Error::from_raw_os_error(libc::EBADF)),
             // SAFETY: the descriptor is the ring's own, and the ring is borrowed.
-            fd => Mmap::of(unsafe { BorrowedFd::borrow_raw(fd) }, offset, len),
+            fd => crate::mmap::Mmap::of(
+                unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) },
+                offset,
+                len,
+            ),
         }
     }
 
@@ -296,7 +304,7 @@ impl<'a> Submitter<'a> {
     /// The ring remembers it, so that it holds for every `Submitter` of the ring, until
     /// [`unregister_ring_fd`](Self::unregister_ring_fd) or until the ring is dropped by this thread. `EEXIST`
     /// if the ring is registered with a thread; `EBUSY` if the thread has 16 rings. Since Linux 5.18.
-    pub fn register_ring_fd(&self) -> io::Result<()> {
+    pub fn register_ring_fd(&mut self) -> io::Result<()> {
         let registered = &self.core.registered;
         if !registered.claim() {
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
@@ -322,7 +330,7 @@ impl<'a> Submitter<'a> {
 
     /// Undoes [`register_ring_fd`](Self::register_ring_fd). `EINVAL` if the ring is not registered with the
     /// calling thread, or has nothing but that. Since Linux 5.18.
-    pub fn unregister_ring_fd(&self) -> io::Result<()> {
+    pub fn unregister_ring_fd(&mut self) -> io::Result<()> {
         match self.core.registered.index() {
             Some(index) if self.core.raw_fd() >= 0 => self.core.unregister_index(index),
             _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),

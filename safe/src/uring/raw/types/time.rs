@@ -1,34 +1,37 @@
-//! How to wait for completions.
+//! Times, and the arguments of a wait.
 
 use std::marker::PhantomData;
 use std::ptr;
 
-use bitflags::bitflags;
 use uring_sys::io_uring_getevents_arg;
 
-use super::types::Timespec;
+/// A time span, or with an absolute clock a point in time: `struct __kernel_timespec`.
+#[derive(Default, Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct Timespec(pub(crate) uring_sys::__kernel_timespec);
 
-bitflags! {
-    /// `IORING_ENTER_*`: what io_uring_enter(2) is to do.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-    pub struct EnterFlags: u32 {
-        /// Wait for completions, run waiting completion work, and post those held back. Since Linux 5.1.
-        const GETEVENTS = uring_sys::IORING_ENTER_GETEVENTS;
-        /// Wake the thread of `IORING_SETUP_SQPOLL`. Since Linux 5.1.
-        const SQ_WAKEUP = uring_sys::IORING_ENTER_SQ_WAKEUP;
-        /// Wait until the submission queue has room, with `IORING_SETUP_SQPOLL`. Since Linux 5.10.
-        const SQ_WAIT = uring_sys::IORING_ENTER_SQ_WAIT;
-        /// The argument is [`SubmitArgs`], not a signal mask. Since Linux 5.11.
-        const EXT_ARG = uring_sys::IORING_ENTER_EXT_ARG;
-        /// The ring is named by its index among the thread's registered rings. Since Linux 5.18.
-        const REGISTERED_RING = uring_sys::IORING_ENTER_REGISTERED_RING;
-        /// The timeout is a point in time, of the ring's clock. Since Linux 6.12.
-        const ABS_TIMER = uring_sys::IORING_ENTER_ABS_TIMER;
-        /// With `EXT_ARG`: the argument is an offset into registered waits. Since Linux 6.13.
-        const EXT_ARG_REG = uring_sys::IORING_ENTER_EXT_ARG_REG;
-        /// The wait does not count as I/O wait. `EINVAL` without
-        /// [`is_feature_no_iowait`](super::Parameters::is_feature_no_iowait). Since Linux 6.15.
-        const NO_IOWAIT = uring_sys::IORING_ENTER_NO_IOWAIT;
+impl Timespec {
+    /// Zero.
+    #[inline]
+    pub const fn new() -> Self {
+        Self(uring_sys::__kernel_timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        })
+    }
+
+    /// Sets the whole seconds.
+    #[inline]
+    pub const fn sec(mut self, sec: u64) -> Self {
+        self.0.tv_sec = sec as _;
+        self
+    }
+
+    /// Sets the nanoseconds, less than 10⁹.
+    #[inline]
+    pub const fn nsec(mut self, nsec: u32) -> Self {
+        self.0.tv_nsec = nsec as _;
+        self
     }
 }
 
@@ -80,14 +83,14 @@ impl<'prev, 'now> SubmitArgs<'prev, 'now> {
     }
 
     /// After this many microseconds one completion is enough, however many are wanted. `EINVAL` without
-    /// [`is_feature_min_timeout`](super::Parameters::is_feature_min_timeout). Since Linux 6.12.
+    /// [`is_feature_min_timeout`](crate::uring::raw::Parameters::is_feature_min_timeout). Since Linux 6.12.
     #[inline]
     pub fn min_wait_usec(mut self, min_wait_usec: u32) -> Self {
         self.args.min_wait_usec = min_wait_usec;
         self
     }
 
-    /// Waits no longer than this, or with [`EnterFlags::ABS_TIMER`] until then.
+    /// Waits no longer than this, or with [`EnterFlags::ABS_TIMER`](crate::uring::raw::EnterFlags::ABS_TIMER) until then.
     #[inline]
     pub fn timespec<'new>(mut self, timespec: &'new Timespec) -> SubmitArgs<'now, 'new> {
         self.args.ts = ptr::from_ref(timespec).expose_provenance() as u64;
