@@ -1,0 +1,469 @@
+//! The ring itself: what its three parts share, and the type that owns them.
+
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use uring_sys::*;
+
+use super::index::{CqLocal, SqLocal};
+use super::memory::Memory;
+use super::registered::{OwnedIndex, Registered};
+use super::rewind::Rewind;
+use super::{Builder, CompletionQueue, Parameters, SubmissionQueue, Submitter, cqueue, squeue};
+use crate::error::{RingError, SetupError, SetupReason};
+use crate::mmap;
+use crate::sync::SharedWord;
+
+/// The application's own state of a ring, in a page that a forked child finds zeroed.
+///
+/// The ring's memory is not mapped in a child, and its addresses may be something else's there. Because
+/// whatever leads to an access of that memory is read from here first, a child accesses none of it.
+#[derive(Default)]
+#[repr(C)]
+struct Local {
+    /// 1, or 0 in a forked child.
+    here: AtomicU32,
+    sq: SqLocal,
+    cq: CqLocal,
+}
+
+/// Owns a page with a [`Local`].
+struct LocalPage(NonNull<Local>);
+
+// SAFETY: the page belongs to the process. Who may use which part of it when is up to the queues.
+unsafe impl Send for LocalPage {}
+// SAFETY: as above.
+unsafe impl Sync for LocalPage {}
+
+impl LocalPage {
+    fn new() -> io::Result<Self> {
+        const { assert!(size_of::<Local>() <= 4096) };
+        let page = mmap::wiped_on_fork()?.cast::<Local>();
+        // SAFETY: the page is mapped, large enough, aligned, and nobody else's.
+        unsafe { page.write(Local::default()) };
+        Ok(Self(page))
+    }
+
+    #[inline]
+    fn get(&self) -> &Local {
+        // SAFETY: the page is mapped as long as this value lives, also in a child, and zero is a value of
+        // each field. All fields are interior mutable.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for LocalPage {
+    fn drop(&mut self) {
+        // SAFETY: the page came from `wiped_on_fork`, and borrows of it have ended.
+        unsafe { mmap::unmap_page(self.0.cast()) };
+    }
+}
+
+/// What the queues and the submitter share.
+pub(crate) struct Core {
+    /// `None` with `IORING_SETUP_REGISTERED_FD_ONLY`.
+    fd: Option<OwnedFd>,
+    pub(crate) registered: Registered,
+    pub(crate) params: Parameters,
+    pub(crate) sq_head: SharedWord,
+    pub(crate) sq_tail: SharedWord,
+    pub(crate) sq_flags: SharedWord,
+    pub(crate) rewind: Option<Rewind>,
+    local: LocalPage,
+}
+
+impl Core {
+    /// Whether this is the process that made the ring, and not a child of it.
+    #[inline]
+    pub(crate) fn is_here(&self) -> bool {
+        // Relaxed: written before the ring was given out; only a fork changes it.
+        self.local.get().here.load(Ordering::Relaxed) != 0
+    }
+
+    /// The producer's state. Used by one thread at a time: the one with the `SubmissionQueue`.
+    #[inline]
+    pub(crate) fn sq_local(&self) -> &SqLocal {
+        &self.local.get().sq
+    }
+
+    /// The consumer's state. Used by one thread at a time: the one with the `CompletionQueue`.
+    #[inline]
+    pub(crate) fn cq_local(&self) -> &CqLocal {
+        &self.local.get().cq
+    }
+
+    /// Notes that the submission queue is being filled.
+    #[inline]
+    pub(crate) fn queue_opened(&self) {
+        if let Some(rewind) = &self.rewind {
+            rewind.open();
+        }
+    }
+
+    /// Notes that the submission queue may be submitted.
+    #[inline]
+    pub(crate) fn queue_closed(&self) {
+        if let Some(rewind) = &self.rewind {
+            rewind.close();
+        }
+    }
+
+    /// The descriptor, or -1 if the ring has none.
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// By what to name the ring in a call, and whether that is an index.
+    #[inline]
+    fn name(&self) -> Result<(RawFd, bool), RingError> {
+        if !self.is_here() {
+            return Err(RingError::Forked);
+        }
+        if let Some(index) = self.registered.index() {
+            return Ok((index as RawFd, true));
+        }
+        match &self.fd {
+            Some(fd) => Ok((fd.as_raw_fd(), false)),
+            None => Err(RingError::NotRegisteredHere),
+        }
+    }
+
+    /// io_uring_enter(2). Answers how many entries were taken.
+    ///
+    /// # Safety
+    ///
+    /// `arg` and `size` are what `flags` say.
+    #[inline]
+    pub(crate) unsafe fn enter(
+        &self,
+        to_submit: u32,
+        want: u32,
+        mut flags: u32,
+        arg: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        let (fd, registered) = self.name()?;
+        if registered {
+            flags |= IORING_ENTER_REGISTERED_RING;
+        }
+        // SAFETY: the argument by the caller's promise. What the entries point to is valid by the promise
+        // made when they were pushed.
+        let result = unsafe { io_uring_enter2(fd, to_submit, want, flags, arg, size) };
+        usize::try_from(result).map_err(|_| error_of(-result))
+    }
+
+    /// io_uring_register(2), by the registered index where the kernel takes it.
+    ///
+    /// # Safety
+    ///
+    /// `arg` and `nr_args` are what `opcode` takes, and what is registered stays valid while it is.
+    pub(crate) unsafe fn register(
+        &self,
+        opcode: u32,
+        arg: *const c_void,
+        nr_args: u32,
+    ) -> io::Result<u32> {
+        let (fd, opcode) = match self.name()? {
+            (index, true) if self.params.is_feature_reg_reg_ring() || self.fd.is_none() => {
+                (index, opcode | IORING_REGISTER_USE_REGISTERED_RING)
+            }
+            (_, true) => (self.raw_fd(), opcode),
+            (fd, false) => (fd, opcode),
+        };
+        // SAFETY: by the caller's promise.
+        let result = unsafe { io_uring_register(fd, opcode, arg, nr_args) };
+        u32::try_from(result).map_err(|_| error_of(-result))
+    }
+}
+
+/// The error for an errno of io_uring_enter(2) or io_uring_register(2).
+#[cold]
+fn error_of(errno: i32) -> io::Error {
+    match RingError::of_enter(errno) {
+        Some(error) => error.into(),
+        None => io::Error::from_raw_os_error(errno),
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // An index left behind would keep the ring alive until the thread ends.
+        if self.is_here() {
+            if let Some(index) = self.registered.index() {
+                // An error changes nothing: the ring is going away.
+                let _ = self.unregister_index(index);
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Takes the ring out of the thread's registered rings.
+    pub(crate) fn unregister_index(&self, index: u32) -> io::Result<()> {
+        let update = io_uring_rsrc_update {
+            offset: index,
+            ..Default::default()
+        };
+        let arg = ptr::from_ref(&update).cast();
+        // SAFETY: one `io_uring_rsrc_update`, which the kernel reads.
+        unsafe { self.register(IORING_UNREGISTER_RING_FDS, arg, 1) }?;
+        self.registered.clear();
+        Ok(())
+    }
+}
+
+/// An io_uring: a submission queue, a completion queue, and the way into the kernel.
+///
+/// `S` and `C` are the types of their entries. A forked child cannot use its parent's ring: there the queues
+/// are empty and have no room, and calls fail with [`RingError::Forked`].
+///
+/// Dropping a ring ends no operation: the kernel may go on using the memory of those in flight.
+pub struct IoUring<S = squeue::Entry, C = cqueue::Entry>
+where
+    S: squeue::EntryMarker,
+    C: cqueue::EntryMarker,
+{
+    sq: squeue::Inner<S>,
+    cq: cqueue::Inner<C>,
+    core: Core,
+    _memory: Memory,
+}
+
+impl IoUring {
+    /// Makes a ring for `entries` submissions, rounded up to a power of two, and twice as many completions.
+    ///
+    /// The error has a [`SetupError`] as its source. io_uring_setup(2), since Linux 5.1.
+    ///
+    /// ```
+    /// use safe::uring::raw::{IoUring, opcode};
+    ///
+    /// let mut ring = IoUring::new(8)?;
+    /// let nop = opcode::Nop::new().build().user_data(42);
+    /// // SAFETY: a NOP names no memory.
+    /// unsafe { ring.submission().push(&nop) }.expect("a new ring has room");
+    /// assert_eq!(ring.submit_and_wait(1)?, 1);
+    /// let completion = ring.completion().next().expect("one was waited for");
+    /// assert_eq!((completion.user_data(), completion.result()), (42, 0));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn new(entries: u32) -> io::Result<Self> {
+        Self::builder().build(entries)
+    }
+
+    /// Takes over a ring that was made elsewhere.
+    ///
+    /// # Safety
+    ///
+    /// `fd` is a ring, owned by nobody else, of which `params` are the answer of io_uring_setup(2); nobody
+    /// else uses its queues, now or later. Operations in it keep the promises of
+    /// [`SubmissionQueue::push`].
+    pub unsafe fn from_fd(fd: RawFd, params: Parameters) -> io::Result<Self> {
+        // SAFETY: by the caller's promise.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // SAFETY: as above.
+        unsafe { Self::assemble(Handle::Fd(fd), params.0, None) }
+    }
+}
+
+/// By what a new ring is named.
+pub(crate) enum Handle {
+    Fd(OwnedFd),
+    /// In this thread's table.
+    Index(OwnedIndex),
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
+    /// Says how to make a ring. The types of the entries, where they are not inferred, are given as
+    /// `IoUring::<squeue::Entry128, cqueue::Entry32>::builder()`.
+    #[must_use]
+    pub fn builder() -> Builder<S, C> {
+        Builder::new()
+    }
+
+    /// Puts a ring together.
+    ///
+    /// # Safety
+    ///
+    /// `handle` names a ring that the kernel made and described by `params`; nobody else uses its queues.
+    /// `memory` is the memory it was made in, if it was made with `IORING_SETUP_NO_MMAP`, and holds what
+    /// `params` describe.
+    pub(crate) unsafe fn assemble(
+        handle: Handle,
+        params: io_uring_params,
+        memory: Option<Memory>,
+    ) -> io::Result<Self> {
+        if params.flags & super::flags::ENTRY_SIZES != S::BUILD_FLAGS | C::BUILD_FLAGS {
+            return Err(SetupError::unasked(SetupReason::EntrySize).into());
+        }
+        let memory = match (memory, &handle) {
+            (Some(memory), _) => memory,
+            (None, Handle::Fd(fd)) => Memory::map::<S, C>(fd.as_fd(), &params)?,
+            (None, Handle::Index(_)) => return Err(io::Error::from_raw_os_error(libc::EBADF)),
+        };
+        // SAFETY: by the caller's promise, and because what was mapped has the lengths that `params` give.
+        let (mut sq, cq, sq_flags) = unsafe {
+            (
+                memory.submission::<S>(&params),
+                memory.completion::<C>(&params),
+                memory.sq_flags(&params),
+            )
+        };
+        let rewind = (params.flags & IORING_SETUP_SQ_REWIND != 0)
+            .then(|| Rewind::new(sq.sqes, squeue::stride::<S>()));
+        if let Some(rewind) = &rewind {
+            (sq.head, sq.tail) = rewind.words();
+        }
+        let local = LocalPage::new()?;
+        local.get().sq.start(params.sq_entries, sq.head, sq.tail);
+        local.get().cq.start(params.cq_entries, cq.head);
+        local.get().here.store(1, Ordering::Relaxed);
+        let (fd, registered) = match handle {
+            Handle::Fd(fd) => (Some(fd), Registered::none()),
+            Handle::Index(index) => (None, Registered::here(index)),
+        };
+        Ok(Self {
+            core: Core {
+                fd,
+                registered,
+                params: Parameters(params),
+                sq_head: sq.head,
+                sq_tail: sq.tail,
+                sq_flags,
+                rewind,
+                local,
+            },
+            sq,
+            cq,
+            _memory: memory,
+        })
+    }
+
+    /// The way into the kernel: submitting, waiting, registering.
+    #[inline]
+    pub fn submitter(&self) -> Submitter<'_> {
+        Submitter::new(&self.core)
+    }
+
+    /// The kernel's answer when the ring was made.
+    #[inline]
+    pub fn params(&self) -> &Parameters {
+        &self.core.params
+    }
+
+    /// As [`Submitter::submit`].
+    #[inline]
+    pub fn submit(&self) -> io::Result<usize> {
+        self.submitter().submit()
+    }
+
+    /// As [`Submitter::submit_and_wait`].
+    #[inline]
+    pub fn submit_and_wait(&self, want: usize) -> io::Result<usize> {
+        self.submitter().submit_and_wait(want)
+    }
+
+    /// The three parts, which may go to three threads.
+    ///
+    /// What was pushed is only submitted after a [`sync`](SubmissionQueue::sync) of the submission queue.
+    #[inline]
+    pub fn split(
+        &mut self,
+    ) -> (
+        Submitter<'_>,
+        SubmissionQueue<'_, S>,
+        CompletionQueue<'_, C>,
+    ) {
+        // SAFETY: the queues are this ring's, and the ring is borrowed exclusively as long as they live.
+        unsafe {
+            (
+                self.submitter(),
+                self.submission_shared(),
+                self.completion_shared(),
+            )
+        }
+    }
+
+    /// The submission queue.
+    #[inline]
+    pub fn submission(&mut self) -> SubmissionQueue<'_, S> {
+        // SAFETY: the ring is borrowed exclusively as long as the queue lives.
+        unsafe { self.submission_shared() }
+    }
+
+    /// The submission queue, of a ring that is borrowed elsewhere.
+    ///
+    /// # Safety
+    ///
+    /// As long as the result lives there is no other submission queue of this ring, and of a ring with
+    /// `IORING_SETUP_SQ_REWIND` nobody submits when it is made.
+    #[inline]
+    pub unsafe fn submission_shared(&self) -> SubmissionQueue<'_, S> {
+        // SAFETY: both belong to this ring; exclusive by the caller's promise.
+        unsafe { SubmissionQueue::new(&self.sq, &self.core) }
+    }
+
+    /// The completion queue.
+    #[inline]
+    pub fn completion(&mut self) -> CompletionQueue<'_, C> {
+        // SAFETY: the ring is borrowed exclusively as long as the queue lives.
+        unsafe { self.completion_shared() }
+    }
+
+    /// The completion queue, of a ring that is borrowed elsewhere.
+    ///
+    /// # Safety
+    ///
+    /// As long as the result lives there is no other completion queue of this ring.
+    #[inline]
+    pub unsafe fn completion_shared(&self) -> CompletionQueue<'_, C> {
+        // SAFETY: both belong to this ring; exclusive by the caller's promise.
+        unsafe { CompletionQueue::new(&self.cq, &self.core) }
+    }
+
+    /// Takes the next completion without waiting, also one that the kernel still holds back.
+    ///
+    /// [`CompletionQueue`]'s own `next` takes no system call and sees only what has been posted. When that
+    /// is nothing, this looks at the ring's flags, and enters the kernel if they say that completions wait
+    /// there, as [`Submitter::flush_completions`] does.
+    #[inline]
+    pub fn peek(&mut self) -> io::Result<Option<C>> {
+        if let Some(completion) = self.completion().next() {
+            return Ok(Some(completion));
+        }
+        self.submitter().flush_completions()?;
+        Ok(self.completion().next())
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> AsRawFd for IoUring<S, C> {
+    /// The descriptor, or -1 for a ring made with `IORING_SETUP_REGISTERED_FD_ONLY`.
+    fn as_raw_fd(&self) -> RawFd {
+        self.core.raw_fd()
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> AsFd for IoUring<S, C> {
+    /// The descriptor: readable when completions are there.
+    ///
+    /// # Panics
+    ///
+    /// If the ring was made with `IORING_SETUP_REGISTERED_FD_ONLY` and has none.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.core.fd {
+            Some(fd) => fd.as_fd(),
+            None => panic!("the ring has no descriptor (IORING_SETUP_REGISTERED_FD_ONLY)"),
+        }
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> std::fmt::Debug for IoUring<S, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IoUring")
+            .field("fd", &self.core.raw_fd())
+            .field("params", &self.core.params)
+            .finish_non_exhaustive()
+    }
+}

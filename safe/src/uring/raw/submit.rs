@@ -1,0 +1,337 @@
+//! The way into the kernel.
+
+use std::ffi::c_void;
+use std::io;
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+use uring_sys::*;
+
+use super::index::{AsDocumented, flags_after_publishing};
+use super::ring::Core;
+use super::types::SubmitArgs;
+use super::wait::EnterFlags;
+use crate::sync::Word;
+
+/// Submits what lies in the submission queue, waits for completions, and registers things with the ring.
+///
+/// All values for one ring are the same; they may be used by several threads at once.
+#[derive(Clone, Copy)]
+pub struct Submitter<'a> {
+    core: &'a Core,
+}
+
+/// What completions the kernel holds back until it is entered for them.
+const HELD_BACK: u32 = IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN;
+
+impl<'a> Submitter<'a> {
+    #[inline]
+    pub(crate) fn new(core: &'a Core) -> Self {
+        Self { core }
+    }
+
+    /// Calls io_uring_enter(2) with just these arguments. Answers how many entries were taken.
+    ///
+    /// Without [`EnterFlags::EXT_ARG`] the argument is a signal mask, with it [`SubmitArgs`]. In a ring with
+    /// `IORING_SETUP_SQ_REWIND` entries that are not taken stay where they are, and would be lost.
+    ///
+    /// # Safety
+    ///
+    /// `arg` is what `flag` says, and what it names is valid. The entries in the queue keep the promises of
+    /// [`SubmissionQueue::push`](super::SubmissionQueue::push).
+    pub unsafe fn enter<T: Sized>(
+        &self,
+        to_submit: u32,
+        min_complete: u32,
+        flag: u32,
+        arg: Option<&T>,
+    ) -> io::Result<usize> {
+        let size = if flag & IORING_ENTER_EXT_ARG == 0 {
+            // Of the C library's set the kernel reads the beginning, and insists on its own size.
+            KERNEL_SIGSET_SIZE
+        } else {
+            size_of::<T>()
+        };
+        let arg = arg.map_or(ptr::null(), |arg| ptr::from_ref(arg).cast());
+        // SAFETY: by the caller's promise.
+        unsafe { self.core.enter(to_submit, min_complete, flag, arg, size) }
+    }
+
+    /// Submits all entries that the submission queue has published. Answers how many the kernel took, which
+    /// may be fewer: the others stay in the queue for the next submission.
+    ///
+    /// In a ring with `IORING_SETUP_SQPOLL` the answer is how many were there to take. Completions that the
+    /// kernel holds back are flushed on the way. There is no system call where nothing is to be done.
+    ///
+    /// # Errors
+    ///
+    /// * [`RingError`](crate::error::RingError), as the source: another thread owns the ring, the ring is
+    ///   disabled, or this is a forked child.
+    /// * `EAGAIN`: no memory for requests, and nothing was taken; `EINTR`: a signal came while waiting, and
+    ///   nothing was taken; `EBADR`: a completion was lost to lack of memory, said once.
+    ///
+    /// io_uring_enter(2), since Linux 5.1.
+    #[inline]
+    pub fn submit(&self) -> io::Result<usize> {
+        self.submit_and_wait(0)
+    }
+
+    /// As [`submit`](Self::submit), then waits until `want` completions are in the completion queue.
+    ///
+    /// If fewer entries than all are taken, it does not wait. In a ring of mixed completions the kernel takes
+    /// one of 32 bytes for two.
+    #[inline]
+    pub fn submit_and_wait(&self, want: usize) -> io::Result<usize> {
+        // SAFETY: no argument, thus no signal mask.
+        unsafe { self.flush(want, 0, ptr::null(), KERNEL_SIGSET_SIZE) }
+    }
+
+    /// As [`submit_and_wait`](Self::submit_and_wait), with a timeout or a signal mask.
+    ///
+    /// The wait ends with `ETIME` or `EINTR` only if no entry was taken and no completion is there. Since
+    /// Linux 5.11 ([`is_feature_ext_arg`](super::Parameters::is_feature_ext_arg)); `EINVAL` before.
+    #[inline]
+    pub fn submit_with_args(&self, want: usize, args: &SubmitArgs<'_, '_>) -> io::Result<usize> {
+        self.submit_with_flags(want, args, EnterFlags::empty())
+    }
+
+    /// As [`submit_with_args`](Self::submit_with_args), with more flags: [`EnterFlags::ABS_TIMER`],
+    /// [`EnterFlags::NO_IOWAIT`]. Only these two and `GETEVENTS` have an effect.
+    #[inline]
+    pub fn submit_with_flags(
+        &self,
+        want: usize,
+        args: &SubmitArgs<'_, '_>,
+        flags: EnterFlags,
+    ) -> io::Result<usize> {
+        let flags = IORING_ENTER_EXT_ARG | (flags & WAIT_FLAGS).bits();
+        let arg = ptr::from_ref(&args.args).cast();
+        // SAFETY: the argument is an `io_uring_getevents_arg`, whose pointers are null or borrowed.
+        unsafe { self.flush(want, flags, arg, size_of::<io_uring_getevents_arg>()) }
+    }
+
+    /// As [`submit_with_flags`](Self::submit_with_flags), where the timeout and the signal mask are an
+    /// `io_uring_reg_wait` that lies `offset` bytes into the memory registered for that
+    /// (`IORING_REGISTER_MEM_REGION`).
+    ///
+    /// `EFAULT` if there is no such memory, or not at that offset. Since Linux 6.13.
+    ///
+    /// # Safety
+    ///
+    /// The signal mask that the registered struct names, if any, is a valid one.
+    #[inline]
+    pub unsafe fn submit_and_wait_registered(
+        &self,
+        want: usize,
+        offset: usize,
+        flags: EnterFlags,
+    ) -> io::Result<usize> {
+        let flags = IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG | (flags & WAIT_FLAGS).bits();
+        let arg = ptr::without_provenance(offset);
+        // SAFETY: the argument is an offset, which the kernel checks; the rest by the caller's promise.
+        unsafe { self.flush(want, flags, arg, size_of::<io_uring_reg_wait>()) }
+    }
+
+    /// Makes the kernel post the completions that it holds back: those that found the completion queue
+    /// full, and those whose work waits (`IORING_SETUP_TASKRUN_FLAG`). Answers whether it had to be entered.
+    ///
+    /// There is no system call where the ring's flags say that nothing is held back. For that
+    /// `IORING_SETUP_DEFER_TASKRUN` needs `IORING_SETUP_TASKRUN_FLAG`; without it, completions are posted
+    /// only while waiting. A ring with `IORING_SETUP_IOPOLL` polls its devices here.
+    #[inline]
+    pub fn flush_completions(&self) -> io::Result<bool> {
+        let held_back = self.core.is_here()
+            // Relaxed: a hint; entering the kernel orders everything.
+            && self.core.sq_flags.load(Ordering::Relaxed) & HELD_BACK != 0;
+        if !held_back && !self.polls_by_entering() && self.core.is_here() {
+            return Ok(false);
+        }
+        // SAFETY: no argument.
+        unsafe {
+            self.core.enter(
+                0,
+                0,
+                IORING_ENTER_GETEVENTS,
+                ptr::null(),
+                KERNEL_SIGSET_SIZE,
+            )?;
+        }
+        Ok(true)
+    }
+
+    /// Waits until the submission queue has room. For rings with `IORING_SETUP_SQPOLL`; others have room
+    /// after each submission. Since Linux 5.10.
+    pub fn squeue_wait(&self) -> io::Result<usize> {
+        // SAFETY: no argument.
+        unsafe {
+            self.core
+                .enter(0, 0, IORING_ENTER_SQ_WAIT, ptr::null(), KERNEL_SIGSET_SIZE)
+        }
+    }
+
+    /// Whether completions are polled for by entering, not by a kernel thread.
+    #[inline]
+    fn polls_by_entering(&self) -> bool {
+        self.core.params.flags() & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)
+            == IORING_SETUP_IOPOLL
+    }
+
+    /// Enters the kernel with what is to be submitted, waited for and flushed, if there is anything.
+    ///
+    /// # Safety
+    ///
+    /// `arg` and `size` are what `flags` say.
+    #[inline]
+    unsafe fn flush(
+        &self,
+        want: usize,
+        flags: u32,
+        arg: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        let core = self.core;
+        if !core.is_here() {
+            return Err(crate::error::RingError::Forked.into());
+        }
+        if let Some(rewind) = &core.rewind {
+            return rewind.submit(core.sq_local(), |queued| {
+                // SAFETY: by the caller's promise.
+                unsafe { self.flush_queued(queued, want, flags, arg, size) }
+            });
+        }
+        // Relaxed, both: this is only a number. The kernel reads the tail again, with acquire, and takes no
+        // more than what that covers.
+        let tail = core.sq_tail.load(Ordering::Relaxed);
+        let queued = tail.wrapping_sub(core.sq_head.load(Ordering::Relaxed));
+        // SAFETY: by the caller's promise.
+        unsafe { self.flush_queued(queued, want, flags, arg, size) }
+    }
+
+    /// As [`flush`](Self::flush), for `queued` entries.
+    #[inline]
+    unsafe fn flush_queued(
+        &self,
+        queued: u32,
+        want: usize,
+        mut flags: u32,
+        arg: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        let core = self.core;
+        let setup = core.params.flags();
+        let want = u32::try_from(want).unwrap_or(u32::MAX);
+        let sqpoll = setup & IORING_SETUP_SQPOLL != 0;
+        let state = if sqpoll {
+            flags_after_publishing::<AsDocumented>(&core.sq_flags)
+        } else {
+            // Relaxed: a hint; entering the kernel orders everything.
+            core.sq_flags.load(Ordering::Relaxed)
+        };
+        if want > 0 || state & HELD_BACK != 0 || self.polls_by_entering() {
+            flags |= IORING_ENTER_GETEVENTS;
+        }
+        let submit = if !sqpoll {
+            // Tasks that are not interrupted run their completion work at any entry, and programs count on
+            // that where no flag tells them of it.
+            queued > 0
+                || setup & (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
+                    == IORING_SETUP_COOP_TASKRUN
+        } else if queued > 0 && state & IORING_SQ_NEED_WAKEUP != 0 {
+            flags |= IORING_ENTER_SQ_WAKEUP;
+            true
+        } else {
+            false
+        };
+        if !submit && flags & IORING_ENTER_GETEVENTS == 0 {
+            return Ok(queued as usize);
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { core.enter(queued, want, flags, arg, size) }
+    }
+
+    /// Calls io_uring_register(2). Answers what the operation answers.
+    ///
+    /// # Safety
+    ///
+    /// `arg` and `nr_args` are what `opcode` takes, and what is registered stays valid while it is.
+    pub unsafe fn register(
+        &self,
+        opcode: u32,
+        arg: *const c_void,
+        nr_args: u32,
+    ) -> io::Result<u32> {
+        // SAFETY: by the caller's promise.
+        unsafe { self.core.register(opcode, arg, nr_args) }
+    }
+
+    /// Enables a ring made with `IORING_SETUP_R_DISABLED`. With `IORING_SETUP_SINGLE_ISSUER` the calling
+    /// thread becomes its owner. `EBADFD` if it is enabled. Since Linux 5.10.
+    pub fn register_enable_rings(&self) -> io::Result<()> {
+        // SAFETY: the operation takes no argument.
+        match unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null(), 0) } {
+            Ok(_) => Ok(()),
+            // Here the errno means the opposite of what it means elsewhere.
+            Err(error) if is_not_enabled(&error) => Err(io::Error::from_raw_os_error(libc::EBADFD)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Registers the ring with the calling thread, which makes its calls cheaper from then on: the kernel
+    /// need not look the descriptor up. Other threads go on using the descriptor.
+    ///
+    /// The ring remembers it, so that it holds for every `Submitter` of the ring, until
+    /// [`unregister_ring_fd`](Self::unregister_ring_fd) or until the ring is dropped by this thread. `EEXIST`
+    /// if the ring is registered with a thread; `EBUSY` if the thread has 16 rings. Since Linux 5.18.
+    pub fn register_ring_fd(&self) -> io::Result<()> {
+        let registered = &self.core.registered;
+        if !registered.claim() {
+            return Err(io::Error::from_raw_os_error(libc::EEXIST));
+        }
+        let mut update = io_uring_rsrc_update {
+            offset: u32::MAX,
+            resv: 0,
+            data: self.core.raw_fd() as u64,
+        };
+        let arg = ptr::from_mut(&mut update).cast_const().cast();
+        // SAFETY: one `io_uring_rsrc_update`, in which the kernel writes the index.
+        match unsafe { self.register(IORING_REGISTER_RING_FDS, arg, 1) } {
+            Ok(_) => {
+                registered.set(update.offset);
+                Ok(())
+            }
+            Err(error) => {
+                registered.clear();
+                Err(error)
+            }
+        }
+    }
+
+    /// Undoes [`register_ring_fd`](Self::register_ring_fd). `EINVAL` if the ring is not registered with the
+    /// calling thread, or has nothing but that. Since Linux 5.18.
+    pub fn unregister_ring_fd(&self) -> io::Result<()> {
+        match self.core.registered.index() {
+            Some(index) if self.core.raw_fd() >= 0 => self.core.unregister_index(index),
+            _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        }
+    }
+}
+
+/// What a caller may say about a wait.
+const WAIT_FLAGS: EnterFlags = EnterFlags::GETEVENTS
+    .union(EnterFlags::ABS_TIMER)
+    .union(EnterFlags::NO_IOWAIT);
+
+fn is_not_enabled(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|source| source.downcast_ref())
+        .is_some_and(|error| matches!(error, crate::error::RingError::NotEnabled))
+}
+
+impl std::fmt::Debug for Submitter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Submitter")
+            .field("fd", &self.core.raw_fd())
+            .finish_non_exhaustive()
+    }
+}
