@@ -1,0 +1,3 @@
+//! io_uring.
+
+pub mod raw;
