@@ -24,6 +24,7 @@
 //! [`SetupError`]: crate::error::SetupError
 
 mod builder;
+pub mod capabilities;
 pub mod cqueue;
 mod diagnose;
 pub(crate) mod flags;
@@ -32,6 +33,7 @@ mod memory;
 pub mod opcode;
 mod params;
 mod query;
+pub mod register;
 mod registered;
 mod rewind;
 mod ring;
@@ -48,6 +50,7 @@ pub use builder::Builder;
 pub use cqueue::{CompletionQueue, CompletionStatus};
 pub use memory::Sizes;
 pub use params::Parameters;
+pub use register::Probe;
 pub use ring::IoUring;
 pub use squeue::SubmissionQueue;
 pub use submit::Submitter;
