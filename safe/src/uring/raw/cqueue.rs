@@ -252,8 +252,8 @@ impl From<EntryMixed> for Entry {
 fn show(f: &mut Formatter<'_>, name: &str, entry: &Entry, big: Option<&[u64; 2]>) -> fmt::Result {
     let mut shown = f.debug_struct(name);
     shown
-        .field("user_data", &entry.user_data())
         .field("result", &entry.result())
+        .field("user_data", &entry.user_data())
         .field("flags", &entry.flags());
     if let Some(big) = big {
         shown.field("big_cqe", big);

@@ -35,8 +35,8 @@ fn disabled_level() -> Option<u32> {
 }
 
 fn under_seccomp() -> bool {
-    // 2 is filter mode; see proc_pid_status(5).
-    fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+    // Filters are each thread's own. 2 is filter mode; see proc_pid_status(5).
+    fs::read_to_string("/proc/thread-self/status").is_ok_and(|status| {
         status
             .lines()
             .filter_map(|line| line.strip_prefix("Seccomp:"))

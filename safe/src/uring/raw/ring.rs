@@ -228,7 +228,7 @@ where
 {
     sq: squeue::Inner<S>,
     cq: cqueue::Inner<C>,
-    core: Core,
+    pub(super) core: Core,
     _memory: Memory,
 }
 

@@ -390,3 +390,152 @@ impl Display for PushError {
 }
 
 impl Error for PushError {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::super::IoUring;
+    use super::*;
+
+    const SLOTS: u32 = 8;
+
+    /// A queue of mixed sizes in memory of the test's own, for kernels that do not make one (before Linux
+    /// 6.19), and what the kernel does with it.
+    struct Mixed {
+        slots: Box<[[u64; 8]; SLOTS as usize]>,
+        words: Box<[AtomicU32; 3]>,
+    }
+
+    impl Mixed {
+        fn new() -> Self {
+            Self {
+                // Whatever lay there before is written over.
+                slots: Box::new([[u64::MAX; 8]; SLOTS as usize]),
+                words: Box::default(),
+            }
+        }
+
+        fn inner(&mut self) -> Inner<EntryMixed> {
+            // SAFETY: the words outlive the queue and stay where they are.
+            let word =
+                |at: usize| unsafe { SharedWord::new(NonNull::from(&self.words[at]).cast()) };
+            Inner {
+                head: word(0),
+                tail: word(1),
+                dropped: word(2),
+                sqes: NonNull::from(&mut *self.slots).cast(),
+                mask: SLOTS - 1,
+                entry: PhantomData,
+            }
+        }
+
+        /// Takes all entries as the kernel does, and answers their user data, 0 for a NOP that fills a gap.
+        fn take(&self, inner: &Inner<EntryMixed>) -> Vec<u64> {
+            let (mut head, tail) = (
+                inner.head.load(Ordering::Relaxed),
+                inner.tail.load(Ordering::Relaxed),
+            );
+            let mut taken = Vec::new();
+            while head != tail {
+                let at = head & (SLOTS - 1);
+                // SAFETY: the slot is one of the queue's.
+                let slot = unsafe { inner.sqes.cast::<[u64; 8]>().add(at as usize) };
+                // SAFETY: as above.
+                let sqe = unsafe { slot.cast::<uring_sys::io_uring_sqe>().read() };
+                let slots = if takes_two_slots(sqe.opcode) {
+                    assert_ne!(at, SLOTS - 1, "the kernel refuses an entry that wraps");
+                    // SAFETY: as above, and it is not the last.
+                    let second = unsafe { slot.add(1).read() };
+                    assert_eq!(
+                        second, [sqe.user_data; 8],
+                        "the second half lies behind the first"
+                    );
+                    2
+                } else {
+                    1
+                };
+                assert!(
+                    tail.wrapping_sub(head) >= slots,
+                    "an entry is published whole"
+                );
+                if sqe.user_data == 0 {
+                    assert_eq!(sqe.flags, uring_sys::IOSQE_CQE_SKIP_SUCCESS);
+                }
+                taken.push(sqe.user_data);
+                head = head.wrapping_add(slots);
+            }
+            inner.head.store(head, Ordering::Relaxed);
+            taken
+        }
+    }
+
+    fn entry(user_data: u64, large: bool) -> EntryMixed {
+        let mut entry = Entry(uring_sys::io_uring_sqe::default()).user_data(user_data);
+        if !large {
+            return entry.into();
+        }
+        entry.as_raw_mut().opcode = uring_sys::IORING_OP_NOP128;
+        let mut large = Entry128::from(entry);
+        for byte in large.1.chunks_exact_mut(8) {
+            byte.copy_from_slice(&user_data.to_ne_bytes());
+        }
+        large.into()
+    }
+
+    /// Each mix of sizes at each position: all entries arrive whole and in order, with a filler just where
+    /// one of 128 bytes met the last slot.
+    #[test]
+    fn mixed_entries_never_wrap() {
+        let ring = IoUring::new(SLOTS).unwrap();
+        let mut memory = Mixed::new();
+        let inner = memory.inner();
+        let mut next = 1;
+        let mut gaps = 0;
+        for lap in 0..1000u64 {
+            // SAFETY: the queue is the only one that uses this ring's state.
+            let mut queue = unsafe { SubmissionQueue::new(&inner, &ring.core) };
+            let mut expected = Vec::new();
+            for i in 0..4 {
+                let large = lap.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (20 + i) & 1 == 1;
+                let room = queue.capacity() - queue.len();
+                let at_the_end = queue.index.position() & queue.mask == queue.mask;
+                let needed = 1 + usize::from(large) + usize::from(large && at_the_end);
+                // SAFETY: the kernel does not see these entries.
+                let pushed = unsafe { queue.push(&entry(next, large)) };
+                assert_eq!(pushed.is_ok(), room >= needed);
+                if pushed.is_ok() {
+                    if needed == 3 {
+                        expected.push(0);
+                        gaps += 1;
+                    }
+                    expected.push(next);
+                    next += 1;
+                }
+            }
+            drop(queue);
+            assert_eq!(memory.take(&inner), expected);
+        }
+        assert!(gaps > 50, "{gaps}");
+    }
+
+    /// Pushed together means all or none, the filler included.
+    #[test]
+    fn mixed_entries_are_pushed_together_or_not_at_all() {
+        let ring = IoUring::new(SLOTS).unwrap();
+        let mut memory = Mixed::new();
+        let inner = memory.inner();
+        // SAFETY: as above.
+        let mut queue = unsafe { SubmissionQueue::new(&inner, &ring.core) };
+        let many: Vec<_> = (1..=5).map(|value| entry(value, true)).collect();
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!(queue.push_multiple(&many), Err(PushError));
+            assert!(queue.is_empty());
+            queue.push_multiple(&many[..4]).unwrap();
+        }
+        assert!(queue.is_full());
+        drop(queue);
+        assert_eq!(memory.take(&inner), [1, 2, 3, 4]);
+    }
+}

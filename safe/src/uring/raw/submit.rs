@@ -282,7 +282,7 @@ impl<'a> Submitter<'a> {
     /// The ring remembers it, so that it holds for every `Submitter` of the ring, until
     /// [`unregister_ring_fd`](Self::unregister_ring_fd) or until the ring is dropped by this thread. `EEXIST`
     /// if the ring is registered with a thread; `EBUSY` if the thread has 16 rings. Since Linux 5.18.
-    pub fn register_ring_fd(&self) -> io::Result<()> {
+    pub fn register_ring_fd(&mut self) -> io::Result<()> {
         let registered = &self.core.registered;
         if !registered.claim() {
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
@@ -308,7 +308,7 @@ impl<'a> Submitter<'a> {
 
     /// Undoes [`register_ring_fd`](Self::register_ring_fd). `EINVAL` if the ring is not registered with the
     /// calling thread, or has nothing but that. Since Linux 5.18.
-    pub fn unregister_ring_fd(&self) -> io::Result<()> {
+    pub fn unregister_ring_fd(&mut self) -> io::Result<()> {
         match self.core.registered.index() {
             Some(index) if self.core.raw_fd() >= 0 => self.core.unregister_index(index),
             _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
