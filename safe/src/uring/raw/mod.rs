@@ -26,6 +26,7 @@
 
 pub mod buf_ring;
 mod builder;
+pub mod capabilities;
 pub mod cqueue;
 mod diagnose;
 mod enter;
@@ -36,6 +37,7 @@ pub mod opcode;
 mod params;
 mod query;
 pub mod region;
+pub mod register;
 mod registered;
 mod rewind;
 mod ring;
@@ -53,6 +55,7 @@ pub use cqueue::{CompletionQueue, CompletionStatus};
 pub use enter::EnterFlags;
 pub use memory::Sizes;
 pub use params::Parameters;
+pub use register::Probe;
 pub use ring::IoUring;
 pub use squeue::SubmissionQueue;
 pub use submit::Submitter;
