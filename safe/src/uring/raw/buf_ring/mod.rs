@@ -14,9 +14,8 @@ mod loom;
 mod slots;
 
 use std::io;
-use std::ptr;
 
-use uring_sys::{io_uring_buf, io_uring_buf_reg, io_uring_buf_status};
+use uring_sys::io_uring_buf;
 
 pub use self::error::{Error, Feature};
 pub use self::ledger::{Ledger, LedgerError, Piece, Pieces};
@@ -120,7 +119,7 @@ impl Builder {
                 | u64::from(self.group) << uring_sys::IORING_OFF_PBUF_SHIFT;
             ring.map(offset, len).map_err(|error| {
                 // Not usable; what this answers would hide the reason.
-                let _ = unregister(ring, self.group);
+                let _ = ring.unregister_buf_ring(self.group);
                 Error::Memory(error)
             })?
         } else {
@@ -137,8 +136,9 @@ impl Builder {
         })
     }
 
+    /// Registers the memory at `addr`, or with `kernel_memory` none.
     fn register_at(self, ring: &Submitter<'_>, addr: u64) -> Result<(), Error> {
-        let attempt = |asked: Asked| register(ring, &self.argument(asked, addr));
+        let attempt = |asked: Asked| self.attempt(ring, addr, asked);
         let Err(error) = attempt(self.asked) else {
             return Ok(());
         };
@@ -152,7 +152,7 @@ impl Builder {
                     let accepted = attempt(fewer).is_ok();
                     if accepted {
                         // It was only to see; if this fails, the group ends with the io_uring.
-                        let _ = unregister(ring, self.group);
+                        let _ = ring.unregister_buf_ring(self.group);
                     }
                     accepted
                 }))
@@ -161,17 +161,15 @@ impl Builder {
         })
     }
 
-    fn argument(self, asked: Asked, addr: u64) -> io_uring_buf_reg {
+    fn attempt(self, ring: &Submitter<'_>, addr: u64, asked: Asked) -> io::Result<()> {
         let flag = |set, bit| if set { bit } else { 0 };
-        io_uring_buf_reg {
-            ring_addr: addr,
-            ring_entries: self.entries,
-            bgid: self.group,
-            flags: flag(asked.kernel_memory, uring_sys::IOU_PBUF_RING_MMAP)
-                | flag(asked.incremental, uring_sys::IOU_PBUF_RING_INC),
-            min_left: asked.min_left,
-            ..Default::default()
-        }
+        let flags = flag(asked.kernel_memory, uring_sys::IOU_PBUF_RING_MMAP)
+            | flag(asked.incremental, uring_sys::IOU_PBUF_RING_INC);
+        // At most 32768.
+        let entries = self.entries as u16;
+        // SAFETY: the memory is a mapping that is used for nothing else. The kernel holds its pages, so that it
+        // may be unmapped. What buffers there are is the promise of `push`.
+        unsafe { ring.register_buf_ring_min_left(addr, entries, self.group, flags, asked.min_left) }
     }
 }
 
@@ -287,7 +285,7 @@ impl BufRing {
         let Self { memory, group, .. } = self;
         // Unmapped first: kernels 6.4 to 6.6.4 free their memory here, mapped or not (CVE-2024-0582).
         drop(memory);
-        unregister(ring, group)
+        ring.unregister_buf_ring(group)
     }
 }
 
@@ -301,53 +299,12 @@ fn mask(entries: u32) -> Result<u16, Error> {
     }
 }
 
+/// The kernel's counter has 16 bits; the field is wider.
 fn head(ring: &Submitter<'_>, group: u16) -> io::Result<u16> {
-    let mut status = io_uring_buf_status {
-        buf_group: u32::from(group),
-        ..Default::default()
-    };
-    // SAFETY: the argument is what the operation takes, and may be written.
-    unsafe {
-        ring.register(
-            uring_sys::IORING_REGISTER_PBUF_STATUS,
-            (&raw mut status).cast(),
-            1,
-        )?;
-    }
-    // The kernel's counter has 16 bits; the field is wider.
-    Ok(status.head as u16)
+    ring.register_pbuf_status(group).map(|head| head as u16)
 }
 
 /// Whether the ring is one that another thread owns.
 fn is_elsewhere(ring: &Submitter<'_>, group: u16) -> bool {
     head(ring, group).is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
-}
-
-fn register(ring: &Submitter<'_>, argument: &io_uring_buf_reg) -> io::Result<()> {
-    // SAFETY: the argument is what the operation takes. The ring's memory is a mapping that is used for
-    // nothing else; the kernel holds its pages, so that they may be unmapped.
-    unsafe {
-        ring.register(
-            uring_sys::IORING_REGISTER_PBUF_RING,
-            ptr::from_ref(argument).cast(),
-            1,
-        )?;
-    }
-    Ok(())
-}
-
-fn unregister(ring: &Submitter<'_>, group: u16) -> io::Result<()> {
-    let argument = io_uring_buf_reg {
-        bgid: group,
-        ..Default::default()
-    };
-    // SAFETY: the argument is what the operation takes.
-    unsafe {
-        ring.register(
-            uring_sys::IORING_UNREGISTER_PBUF_RING,
-            (&raw const argument).cast(),
-            1,
-        )?;
-    }
-    Ok(())
 }

@@ -8,10 +8,11 @@ mod waits;
 use std::io;
 use std::ptr::NonNull;
 
-use uring_sys::{io_uring_mem_region_reg, io_uring_region_desc};
+use uring_sys::io_uring_region_desc;
 
 pub use self::waits::{RegisteredWaits, Wait};
 use super::Submitter;
+use super::register::MemRegionFlags;
 use crate::mmap::{HUGE_PAGE, Mmap, page_size};
 
 /// Who allocates memory that is shared with the kernel.
@@ -44,37 +45,21 @@ impl Region {
     /// * `EINVAL`: `len` is 0, or the kernel is older than 6.13.
     /// * `ENOMEM`: no memory, or `RLIMIT_MEMLOCK` exceeded.
     pub fn register(ring: &Submitter<'_>, len: usize, by: Allocation) -> io::Result<Self> {
-        Self::with_flags(ring, len, by, 0)
+        Self::with_flags(ring, len, by, MemRegionFlags::empty())
     }
 
     fn with_flags(
         ring: &Submitter<'_>,
         len: usize,
         by: Allocation,
-        flags: u64,
+        flags: MemRegionFlags,
     ) -> io::Result<Self> {
-        let memory = shared_memory(
-            len,
-            by,
-            |region| {
-                let argument = io_uring_mem_region_reg {
-                    region_uptr: (&raw mut *region).expose_provenance() as u64,
-                    flags,
-                    ..Default::default()
-                };
-                // SAFETY: the argument is what the operation takes; what it names is borrowed for writing, and
-                // names memory that is used for nothing else. The kernel holds its pages.
-                unsafe {
-                    ring.register(
-                        uring_sys::IORING_REGISTER_MEM_REGION,
-                        (&raw const argument).cast(),
-                        1,
-                    )?;
-                }
-                Ok(())
-            },
-            ring,
-        )?;
+        let register = |region: &mut io_uring_region_desc| {
+            // SAFETY: the memory, if it is the process's, is used for nothing else. The kernel holds its pages, so
+            // that it may be unmapped.
+            unsafe { ring.register_mem_region(region, flags) }
+        };
+        let memory = shared_memory(ring, len, by, register)?;
         Ok(Self { memory })
     }
 
@@ -94,10 +79,10 @@ impl Region {
 /// Makes memory of at least `len` bytes, zeroed, that `register` shares with the kernel by the description
 /// it is given.
 pub(super) fn shared_memory(
+    ring: &Submitter<'_>,
     len: usize,
     by: Allocation,
     register: impl FnOnce(&mut io_uring_region_desc) -> io::Result<()>,
-    ring: &Submitter<'_>,
 ) -> io::Result<Mmap> {
     let unit = match by {
         Allocation::HugePages => HUGE_PAGE,

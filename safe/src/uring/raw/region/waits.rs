@@ -7,6 +7,7 @@ use uring_sys::{__kernel_timespec, KERNEL_SIGSET_SIZE, io_uring_reg_wait};
 
 use super::{Allocation, Region};
 use crate::fork::Generation;
+use crate::uring::raw::register::MemRegionFlags;
 use crate::uring::raw::{EnterFlags, Submitter};
 
 /// A table of [`Wait`]s in memory shared with the kernel (`IORING_MEM_REGION_REG_WAIT_ARG`).
@@ -90,8 +91,7 @@ impl RegisteredWaits {
         let len = count
             .checked_mul(SIZE)
             .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        let flags = uring_sys::IORING_MEM_REGION_REG_WAIT_ARG;
-        let region = Region::with_flags(ring, len, by, flags)?;
+        let region = Region::with_flags(ring, len, by, MemRegionFlags::WAIT_ARG)?;
         let count = region.len() / SIZE;
         Ok(Self {
             region,

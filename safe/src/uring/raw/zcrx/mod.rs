@@ -7,19 +7,18 @@
 //! `CAP_NET_ADMIN`, and a ring with `IORING_SETUP_DEFER_TASKRUN` and completions of 32 bytes.
 
 mod area;
-mod ctrl;
 #[cfg(all(test, loom))]
 mod loom;
 mod refill;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use bitflags::bitflags;
 use uring_sys::{
-    ZCRX_EVENT_DESC_FLAG_STATS, ZCRX_REG_IMPORT, ZCRX_REG_NODEV, io_uring_zcrx_ifq_reg,
-    io_uring_zcrx_rqe, zcrx_event_desc, zcrx_stats,
+    ZCRX_EVENT_DESC_FLAG_STATS, ZCRX_REG_IMPORT, ZCRX_REG_NODEV, io_uring_region_desc,
+    io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe, zcrx_event_desc, zcrx_stats,
 };
 
 use self::area::Areas;
@@ -121,38 +120,26 @@ impl Builder {
     pub fn register(self, ring: &Submitter<'_>, area: Area) -> io::Result<Ifq> {
         let process = Generation::current()?;
         let mut argument = self.argument;
-        let mut area_argument = Box::new(area.argument());
-        argument.area_ptr = (&raw mut *area_argument).expose_provenance() as u64;
+        let mut area_argument = area.argument();
+        argument.area_ptr = (&raw mut area_argument).expose_provenance() as u64;
 
         let with_stats = self.events.flags & ZCRX_EVENT_DESC_FLAG_STATS != 0;
         let queue = queue_size(argument.rq_entries);
         let stats_offset = with_stats.then_some(queue);
-        let mut events = Box::new(self.events);
+        let mut events = self.events;
         events.stats_offset = stats_offset.map_or(0, |offset| offset as u64);
         if events.type_mask != 0 || with_stats {
-            argument.event_desc = (&raw mut *events).expose_provenance() as u64;
+            argument.event_desc = (&raw mut events).expose_provenance() as u64;
         }
 
         let len = queue + if with_stats { page_size() } else { 0 };
-        let memory = shared_memory(
-            len,
-            self.allocation,
-            |region| {
-                argument.region_ptr = (&raw mut *region).expose_provenance() as u64;
-                // SAFETY: the argument and what it names are what the operation takes, and may be written.
-                // The area's memory is the caller's to give, by what `Area` asks; the region's is used for
-                // nothing else. The kernel holds the pages of both.
-                unsafe {
-                    ring.register(
-                        uring_sys::IORING_REGISTER_ZCRX_IFQ,
-                        (&raw mut argument).cast(),
-                        1,
-                    )?;
-                }
-                Ok(())
-            },
-            ring,
-        )?;
+        let register = |region: &mut io_uring_region_desc| {
+            argument.region_ptr = ptr::from_mut(region).expose_provenance() as u64;
+            // SAFETY: what the argument names is live and ours. The area's memory is the caller's to give, by what
+            // `Area` asks; the region's is used for nothing else. The kernel holds the pages of both.
+            unsafe { ring.register_ifq(&mut argument) }
+        };
+        let memory = shared_memory(ring, len, self.allocation, register)?;
 
         let mut areas = Areas::default();
         areas.add(area, &area_argument);
@@ -228,14 +215,8 @@ impl Ifq {
             flags: ZCRX_REG_IMPORT,
             ..Default::default()
         };
-        // SAFETY: the argument is what the operation takes, and may be written. No memory is given with it.
-        unsafe {
-            ring.register(
-                uring_sys::IORING_REGISTER_ZCRX_IFQ,
-                (&raw mut argument).cast(),
-                1,
-            )?;
-        }
+        // SAFETY: the argument names no memory.
+        unsafe { ring.register_ifq(&mut argument)? };
         Ok(argument.zcrx_id)
     }
 
@@ -281,7 +262,7 @@ impl Ifq {
     ///
     /// `EINVAL` from older kernels, `ENXIO` if the ring has no such queue.
     pub fn flush(&self, ring: &Submitter<'_>) -> io::Result<()> {
-        ctrl::control(ring, self.id, ctrl::Flush)
+        ring.register_zcrx_flush(self.id)
     }
 
     /// Makes a descriptor by which another ring may [import](Self::import) the queue (`ZCRX_CTRL_EXPORT`).
@@ -291,7 +272,7 @@ impl Ifq {
     ///
     /// As of [`flush`](Self::flush), and `EMFILE`.
     pub fn export(&self, ring: &Submitter<'_>) -> io::Result<OwnedFd> {
-        ctrl::control(ring, self.id, ctrl::Export)
+        ring.register_zcrx_export(self.id)
     }
 
     /// Lets `event` post a completion again (`ZCRX_CTRL_ARM_EVENT`). Since Linux 7.2.
@@ -300,7 +281,7 @@ impl Ifq {
     ///
     /// `EINVAL` from older kernels, or if the queue was registered without this event.
     pub fn arm_event(&self, ring: &Submitter<'_>, event: Event) -> io::Result<()> {
-        ctrl::control(ring, self.id, ctrl::Arm(event))
+        ring.register_zcrx_arm_event(self.id, event.number())
     }
 
     /// Adds memory to receive into, and answers its id (`ZCRX_CTRL_ADD_AREA`). Since Linux 7.3.
@@ -309,9 +290,10 @@ impl Ifq {
     ///
     /// `EINVAL` from older kernels; else as of [`Builder::register`].
     pub fn add_area(&mut self, ring: &Submitter<'_>, area: Area) -> io::Result<u16> {
-        let argument = Box::new(area.argument());
-        let registered = ctrl::control(ring, self.id, ctrl::AddArea(argument))?;
-        Ok(self.areas.add(area, &registered))
+        let mut argument = area.argument();
+        // SAFETY: the area's memory is the caller's to give, by what `Area` asks. The kernel holds its pages.
+        unsafe { ring.register_zcrx_add_area(self.id, &mut argument)? };
+        Ok(self.areas.add(area, &argument))
     }
 }
 
