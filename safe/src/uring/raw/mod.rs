@@ -24,7 +24,9 @@
 //! [`RingError::Forked`]: crate::error::RingError::Forked
 //! [`SetupError`]: crate::error::SetupError
 
+pub mod buf_ring;
 mod builder;
+pub mod capabilities;
 pub mod cqueue;
 mod diagnose;
 mod enter;
@@ -34,6 +36,8 @@ mod memory;
 pub mod opcode;
 mod params;
 mod query;
+pub mod region;
+pub mod register;
 mod registered;
 mod rewind;
 mod ring;
@@ -41,6 +45,7 @@ mod sqe;
 pub mod squeue;
 mod submit;
 pub mod types;
+pub mod zcrx;
 
 #[cfg(all(test, loom))]
 mod loom;
@@ -50,6 +55,7 @@ pub use cqueue::{CompletionQueue, CompletionStatus};
 pub use enter::EnterFlags;
 pub use memory::Sizes;
 pub use params::Parameters;
+pub use register::Probe;
 pub use ring::IoUring;
 pub use squeue::SubmissionQueue;
 pub use submit::Submitter;

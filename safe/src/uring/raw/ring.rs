@@ -17,6 +17,8 @@ use crate::error::{RingError, SetupError, SetupReason};
 use crate::mmap;
 use crate::sync::SharedWord;
 
+mod resize;
+
 /// The application's own state of a ring, in a page that a forked child finds zeroed.
 ///
 /// The ring's memory is not mapped in a child, and its addresses may be something else's there. Because

@@ -270,6 +270,22 @@ impl<'a> Submitter<'a> {
         unsafe { self.core.register(opcode, arg, nr_args) }
     }
 
+    /// Maps `len` bytes of the ring's, from `offset`. `EBADF` if the ring has no descriptor.
+    pub(crate) fn map(&self, offset: u64, len: usize) -> io::Result<crate::mmap::Mmap> {
+        if !self.core.is_here() {
+            return Err(crate::error::RingError::Forked.into());
+        }
+        match self.core.raw_fd() {
+            -1 => Err(io::Error::from_raw_os_error(libc::EBADF)),
+            // SAFETY: the descriptor is the ring's own, and the ring is borrowed.
+            fd => crate::mmap::Mmap::of(
+                unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) },
+                offset,
+                len,
+            ),
+        }
+    }
+
     /// Enables a ring made with `IORING_SETUP_R_DISABLED`. With `IORING_SETUP_SINGLE_ISSUER` the calling
     /// thread becomes its owner. `EBADFD` if it is enabled. Since Linux 5.10.
     pub fn register_enable_rings(&self) -> io::Result<()> {

@@ -1,62 +1,106 @@
 //! Times, and the arguments of a wait.
 
 use std::marker::PhantomData;
-use std::ptr;
+use std::time::Duration;
 
-use uring_sys::io_uring_getevents_arg;
+use uring_sys::{__kernel_timespec, io_uring_getevents_arg};
 
-/// A time span, or with an absolute clock a point in time: `struct __kernel_timespec`.
+/// A time as the kernel takes it: 64 bits each for seconds and nanoseconds, on every architecture.
+///
+/// ```
+/// use std::time::Duration;
+/// use safe::uring::raw::types::Timespec;
+///
+/// let time = Timespec::from(Duration::from_millis(1500));
+/// assert_eq!(time, Timespec::new().sec(1).nsec(500_000_000));
+/// ```
 #[derive(Default, Debug, Clone, Copy)]
 #[repr(transparent)]
-pub struct Timespec(pub(crate) uring_sys::__kernel_timespec);
+pub struct Timespec(pub(crate) __kernel_timespec);
 
 impl Timespec {
     /// Zero.
     #[inline]
     pub const fn new() -> Self {
-        Self(uring_sys::__kernel_timespec {
+        Timespec(__kernel_timespec {
             tv_sec: 0,
             tv_nsec: 0,
         })
     }
 
-    /// Sets the whole seconds.
+    /// The seconds. Above 2⁶³ they are negative to the kernel, which refuses them.
     #[inline]
+    #[must_use = "it returns the changed time"]
     pub const fn sec(mut self, sec: u64) -> Self {
-        self.0.tv_sec = sec as _;
+        self.0.tv_sec = sec as i64;
         self
     }
 
-    /// Sets the nanoseconds, less than 10⁹.
+    /// The nanoseconds.
     #[inline]
+    #[must_use = "it returns the changed time"]
     pub const fn nsec(mut self, nsec: u32) -> Self {
-        self.0.tv_nsec = nsec as _;
+        self.0.tv_nsec = nsec as i64;
         self
     }
 }
 
-/// How long to wait, and with which signals blocked: `struct io_uring_getevents_arg`.
+impl PartialEq for Timespec {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.tv_sec == other.0.tv_sec && self.0.tv_nsec == other.0.tv_nsec
+    }
+}
+
+impl Eq for Timespec {}
+
+impl From<Duration> for Timespec {
+    /// The same time, or the longest that there is.
+    #[inline]
+    fn from(time: Duration) -> Self {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        Timespec::new()
+            .sec(seconds as u64)
+            .nsec(time.subsec_nanos())
+    }
+}
+
+/// The size of the kernel's set of signals in bytes. The C library's `sigset_t` is larger, and
+/// begins with it.
+const KERNEL_SIGSET_SIZE: u32 = if cfg!(any(
+    target_arch = "mips",
+    target_arch = "mips64",
+    target_arch = "mips32r6",
+    target_arch = "mips64r6"
+)) {
+    16
+} else {
+    8
+};
+
+/// How to wait for completions: how long, and with which signals blocked.
 ///
-/// It borrows what it names:
+/// It borrows what it leads to, so that cannot go away before it is used:
 ///
 /// ```compile_fail
 /// use safe::uring::raw::types::{SubmitArgs, Timespec};
 ///
-/// let args = {
+/// let mut args = SubmitArgs::new();
+/// {
 ///     let second = Timespec::new().sec(1);
-///     SubmitArgs::new().timespec(&second)
-/// };
+///     args = args.timespec(&second);
+/// }
 /// drop(args);
 /// ```
 #[derive(Default, Debug, Clone, Copy)]
 #[repr(transparent)]
 pub struct SubmitArgs<'prev: 'now, 'now> {
     pub(crate) args: io_uring_getevents_arg,
-    borrowed: PhantomData<(&'prev (), &'now ())>,
+    prev: PhantomData<&'prev ()>,
+    now: PhantomData<&'now ()>,
 }
 
 impl<'prev, 'now> SubmitArgs<'prev, 'now> {
-    /// No timeout, and the signal mask left alone.
+    /// Without limit, with the signal mask as it is.
     #[inline]
     pub const fn new() -> SubmitArgs<'static, 'static> {
         SubmitArgs {
@@ -66,37 +110,46 @@ impl<'prev, 'now> SubmitArgs<'prev, 'now> {
                 min_wait_usec: 0,
                 ts: 0,
             },
-            borrowed: PhantomData,
+            prev: PhantomData,
+            now: PhantomData,
         }
     }
 
-    /// Blocks these signals instead of the thread's own mask while it waits.
+    /// The signal mask while waiting, as in ppoll(2).
     #[inline]
     pub fn sigmask<'new>(mut self, sigmask: &'new libc::sigset_t) -> SubmitArgs<'now, 'new> {
-        self.args.sigmask = ptr::from_ref(sigmask).expose_provenance() as u64;
-        // The kernel's set is a prefix of the C library's, which is larger; it insists on its own size.
-        self.args.sigmask_sz = uring_sys::KERNEL_SIGSET_SIZE as u32;
+        self.args.sigmask = std::ptr::from_ref(sigmask).expose_provenance() as u64;
+        self.args.sigmask_sz = KERNEL_SIGSET_SIZE;
         SubmitArgs {
             args: self.args,
-            borrowed: PhantomData,
+            prev: self.now,
+            now: PhantomData,
         }
     }
 
-    /// After this many microseconds one completion is enough, however many are wanted. `EINVAL` without
-    /// [`is_feature_min_timeout`](crate::uring::raw::Parameters::is_feature_min_timeout). Since Linux 6.12.
+    /// After this many microseconds one completion is enough to end the wait; 0 for never. Since
+    /// Linux 6.12 (`IORING_FEAT_MIN_TIMEOUT`), `-EINVAL` before.
     #[inline]
-    pub fn min_wait_usec(mut self, min_wait_usec: u32) -> Self {
+    #[must_use = "it returns the changed arguments"]
+    pub const fn min_wait_usec(mut self, min_wait_usec: u32) -> Self {
         self.args.min_wait_usec = min_wait_usec;
         self
     }
 
-    /// Waits no longer than this, or with [`EnterFlags::ABS_TIMER`](crate::uring::raw::EnterFlags::ABS_TIMER) until then.
+    /// How long to wait at most; `-ETIME` then.
     #[inline]
     pub fn timespec<'new>(mut self, timespec: &'new Timespec) -> SubmitArgs<'now, 'new> {
-        self.args.ts = ptr::from_ref(timespec).expose_provenance() as u64;
+        self.args.ts = std::ptr::from_ref(timespec).expose_provenance() as u64;
         SubmitArgs {
             args: self.args,
-            borrowed: PhantomData,
+            prev: self.now,
+            now: PhantomData,
         }
+    }
+
+    /// The kernel's struct, for io_uring_enter(2) with `IORING_ENTER_EXT_ARG`.
+    #[inline]
+    pub const fn as_raw(&self) -> &io_uring_getevents_arg {
+        &self.args
     }
 }

@@ -1,0 +1,1 @@
+//! What this kernel's io_uring has.

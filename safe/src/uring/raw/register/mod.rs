@@ -1,0 +1,215 @@
+//! Registration: what `io_uring_register` does, one file for each subject.
+//!
+//! What concerns a ring is a method of [`Submitter`](super::Submitter). What concerns no ring, and what
+//! may go without one, is a function here: [`query()`], [`send_msg_ring`], [`restrict_task`] and
+//! [`filter_task`].
+//!
+//! # Errors
+//!
+//! Every operation answers with the kernel's errno, in [`io::Error::raw_os_error`]. Some mean the same
+//! everywhere and are not repeated at each method:
+//!
+//! * `EINVAL`: this kernel does not know the operation or one of its flags. Ask
+//!   [`Capabilities`](super::capabilities::Capabilities).
+//! * `EOPNOTSUPP`: the kernel knows the operation but was built without it.
+//! * [`RingError::WrongThread`](crate::error::RingError::WrongThread) (`EEXIST`): the ring was made with
+//!   `IORING_SETUP_SINGLE_ISSUER` and this is another thread than its own. Where a method lists `EEXIST`
+//!   itself, it comes as the bare errno, and may mean this too.
+//! * [`RingError::Forked`](crate::error::RingError::Forked): the ring is the parent process's.
+//! * `EACCES`: the ring's [restrictions](Restriction) do not allow the operation.
+//! * `EFAULT`: an address that is not mapped.
+//!
+//! # Descriptors
+//!
+//! Where `io-uring` takes a `RawFd`, a [`Descriptor`] is taken: that, or a `BorrowedFd`. The number of a
+//! descriptor that belongs to someone else makes the ring act on a file that is not yours, and no
+//! memory is at stake; a borrowed one cannot go wrong.
+//!
+//! Source: io_uring_register(2).
+
+use std::ffi::c_void;
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
+
+use super::Submitter;
+use crate::error::RingError;
+
+mod bpf_filter;
+mod buf_ring;
+mod buffers;
+mod clock;
+mod eventfd;
+mod files;
+mod iowq;
+mod mem_region;
+mod msg_ring;
+mod napi;
+mod personality;
+mod probe;
+mod query;
+mod restrictions;
+mod ring_fds;
+mod sync_cancel;
+mod zcrx;
+
+#[cfg(test)]
+mod tests;
+
+pub use bpf_filter::{BpfFilter, filter_task};
+pub use files::SKIP_FILE;
+pub use mem_region::MemRegionFlags;
+pub use msg_ring::send_msg_ring;
+pub use probe::Probe;
+pub use query::{Query, query};
+pub use restrictions::{Restriction, restrict_task};
+pub use ring_fds::RingSlot;
+
+/// A descriptor, by number or borrowed.
+pub trait Descriptor: Copy + sealed::IsInt {
+    /// Its number.
+    fn number(self) -> RawFd;
+}
+
+mod sealed {
+    /// # Safety
+    ///
+    /// The type lies in memory as a C `int` does.
+    pub unsafe trait IsInt {}
+}
+
+// SAFETY: it is one.
+unsafe impl sealed::IsInt for RawFd {}
+// SAFETY: the standard library promises `repr(transparent)` over a descriptor, to be used in FFI.
+unsafe impl sealed::IsInt for BorrowedFd<'_> {}
+
+impl Descriptor for RawFd {
+    #[inline]
+    fn number(self) -> RawFd {
+        self
+    }
+}
+
+impl Descriptor for BorrowedFd<'_> {
+    #[inline]
+    fn number(self) -> RawFd {
+        self.as_raw_fd()
+    }
+}
+
+/// What a registration concerns.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    /// A ring.
+    Ring(Submitter<'a>),
+    /// The task, or nothing: what the man page calls descriptor -1.
+    Task,
+}
+
+/// The operations for which `EEXIST` says that something is registered already. For all others it says that
+/// the ring is another thread's.
+const HAVE_EEXIST: [u32; 3] = [
+    uring_sys::IORING_REGISTER_PBUF_RING,
+    uring_sys::IORING_REGISTER_NAPI,
+    uring_sys::IORING_REGISTER_ZCRX_IFQ,
+];
+
+impl Target<'_> {
+    /// Calls io_uring_register(2).
+    ///
+    /// # Safety
+    ///
+    /// As for [`Submitter::register`].
+    unsafe fn call(self, opcode: u32, arg: *const c_void, nr_args: u32) -> io::Result<u32> {
+        match self {
+            // SAFETY: by the caller's promise.
+            Self::Ring(ring) => unsafe { ring.register(opcode, arg, nr_args) }
+                .map_err(|error| as_it_is_meant(opcode, error)),
+            Self::Task => {
+                // SAFETY: by the caller's promise.
+                let result = unsafe { uring_sys::io_uring_register(-1, opcode, arg, nr_args) };
+                u32::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
+            }
+        }
+    }
+
+    /// An operation without an argument.
+    ///
+    /// # Safety
+    ///
+    /// `opcode` takes none.
+    unsafe fn bare(self, opcode: u32) -> io::Result<()> {
+        // SAFETY: by the caller's promise.
+        unsafe { self.call(opcode, ptr::null(), 0) }.map(drop)
+    }
+
+    /// An operation on a struct that the kernel reads, or reads and writes.
+    ///
+    /// # Safety
+    ///
+    /// `opcode` takes a `T` and `nr_args`, every address in it is what the operation wants, and the
+    /// kernel keeps none of them, or the caller has promised that they stay valid.
+    unsafe fn with<T>(self, opcode: u32, arg: &mut T, nr_args: u32) -> io::Result<u32> {
+        // SAFETY: `arg` is valid for reads and writes; the rest by the caller's promise.
+        unsafe { self.call(opcode, ptr::from_mut(arg).cast(), nr_args) }
+    }
+
+    /// An operation whose `nr_args` is the size of its struct.
+    ///
+    /// # Safety
+    ///
+    /// As for [`with`](Self::with).
+    unsafe fn sized<T>(self, opcode: u32, arg: &mut T) -> io::Result<u32> {
+        // SAFETY: by the caller's promise.
+        unsafe { self.with(opcode, arg, size_of::<T>() as u32) }
+    }
+
+    /// An operation on an array that the kernel reads.
+    ///
+    /// # Safety
+    ///
+    /// As for [`with`](Self::with), with the number of elements as `nr_args`.
+    unsafe fn array<T>(self, opcode: u32, args: &[T]) -> io::Result<u32> {
+        let count = count(args.len())?;
+        // SAFETY: `args` is valid for reads of `count` elements; the rest by the caller's promise.
+        unsafe { self.call(opcode, args.as_ptr().cast(), count) }
+    }
+}
+
+impl<'a> Submitter<'a> {
+    fn target(&self) -> Target<'a> {
+        Target::Ring(*self)
+    }
+}
+
+/// Takes back what [`RingError`] makes of an errno that means something else for this operation.
+fn as_it_is_meant(opcode: u32, error: io::Error) -> io::Error {
+    let ring_error = error
+        .get_ref()
+        .and_then(|source| source.downcast_ref::<RingError>());
+    match ring_error {
+        // Of registrations only some speak of a disabled ring, and mean that this one, or a message's target, is
+        // not what they need.
+        Some(RingError::NotEnabled) => io::Error::from_raw_os_error(libc::EBADFD),
+        Some(RingError::WrongThread) if HAVE_EEXIST.contains(&opcode) => {
+            io::Error::from_raw_os_error(libc::EEXIST)
+        }
+        _ => error,
+    }
+}
+
+/// A length as the kernel counts: 32 bits, `EINVAL` beyond.
+fn count(len: usize) -> io::Result<u32> {
+    u32::try_from(len).map_err(|_| invalid())
+}
+
+/// What the kernel would say to arguments that do not fit each other.
+fn invalid() -> io::Error {
+    io::Error::from_raw_os_error(libc::EINVAL)
+}
+
+/// The address of the first element, as the kernel's structs hold addresses.
+fn address<T>(of: &[T]) -> u64 {
+    of.as_ptr() as usize as u64
+}
