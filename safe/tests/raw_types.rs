@@ -17,7 +17,7 @@ fn msghdr(name_room: usize, control_room: usize) -> libc::msghdr {
     // SAFETY: zero is a value of each of its fields, which are integers and pointers.
     let mut msghdr: libc::msghdr = unsafe { std::mem::zeroed() };
     msghdr.msg_namelen = name_room.try_into().unwrap();
-    msghdr.msg_controllen = control_room.try_into().unwrap();
+    msghdr.msg_controllen = control_room as _;
     msghdr
 }
 
@@ -96,7 +96,7 @@ fn lengths_in_a_msghdr_do_not_overflow() {
     let mut huge = msghdr(0, 0);
     huge.msg_namelen = u32::MAX;
     assert!(RecvMsgOut::parse(&buffer, &huge).is_err());
-    huge.msg_controllen = usize::MAX.try_into().unwrap_or(u32::MAX as _);
+    huge.msg_controllen = !0;
     assert!(RecvMsgOut::parse(&buffer, &huge).is_err());
     // What is parsed outlives the parser.
     let payload = RecvMsgOut::parse(&buffer, &msghdr(0, 0))
