@@ -192,6 +192,10 @@ fn receiving_into_provided_buffers() {
     let (mut a, b) = UnixStream::pair().unwrap();
     a.write_all(b"multi").unwrap();
     provide(&mut ring, &mut memory);
+    assert_eq!(
+        ring.run(ReadMulti::new(fd(&b), 3, 1).build()),
+        -libc::EINVAL
+    );
     ring.push(ReadMulti::new(fd(&b), 0, 1).build().user_data(10));
     let [(10, 5, flags)] = ring.completions(1)[..] else {
         panic!("not five bytes")
@@ -199,6 +203,15 @@ fn receiving_into_provided_buffers() {
     assert_ne!(flags & uring_sys::IORING_CQE_F_MORE, 0);
     drop(a);
     assert_eq!(ring.completions(1)[0].1, 0);
+
+    // At most two bytes at a time, until there are four.
+    let (mut a, b) = UnixStream::pair().unwrap();
+    a.write_all(b"total").unwrap();
+    ring.push(RecvMulti::new(fd(&b), 1).len(2).total_len(4).build());
+    let got = ring.completions(2);
+    let more = uring_sys::IORING_CQE_F_MORE;
+    let results: Vec<(i32, u32)> = got.iter().map(|c| (c.1, c.2 & more)).collect();
+    assert_eq!(results, [(2, more), (2, 0)]);
 }
 
 fn udp() -> UdpSocket {
