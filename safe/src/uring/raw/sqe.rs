@@ -76,7 +76,8 @@ pub struct Entry128(pub(crate) Entry, pub(crate) [u8; 64]);
 const _: () = assert!(size_of::<Entry>() == 64 && align_of::<Entry>() == 8);
 const _: () = assert!(size_of::<Entry128>() == 128 && align_of::<Entry128>() == 8);
 
-mod private {
+pub(crate) mod private {
+    /// Keeps the set of entry types closed.
     pub trait Sealed {}
 }
 
