@@ -16,5 +16,6 @@ pub mod expectation;
 pub mod kernel;
 pub mod report;
 pub mod requirement;
+pub mod ring;
 pub mod runner;
 pub mod support;
