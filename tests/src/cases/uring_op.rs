@@ -1,16 +1,29 @@
 //! io_uring operations: the area `uring/op`, a file per subject.
 
+mod buffers;
+mod cancel;
+mod cmd;
+mod connect;
+mod epoll;
+mod fixed;
+mod futex;
 mod link;
+mod msg;
+mod msg_ring;
 mod nop;
 mod open;
 mod path;
+mod poll;
 mod read;
 mod sendrecv;
+mod splice;
 mod statx;
 mod storage;
 mod timeout;
+mod waitid;
 mod write;
 mod xattr;
+mod zero_copy;
 
 use std::ffi::c_void;
 
@@ -26,17 +39,30 @@ use crate::support::names::Res;
 
 /// The cases, a slice per file.
 pub static FILES: &[&[Case]] = &[
+    buffers::CASES,
+    cancel::CASES,
+    cmd::CASES,
+    connect::CASES,
+    epoll::CASES,
+    fixed::CASES,
+    futex::CASES,
     link::CASES,
+    msg::CASES,
+    msg_ring::CASES,
     nop::CASES,
     open::CASES,
     path::CASES,
+    poll::CASES,
     read::CASES,
     sendrecv::CASES,
+    splice::CASES,
     statx::CASES,
     storage::CASES,
     timeout::CASES,
+    waitid::CASES,
     write::CASES,
     xattr::CASES,
+    zero_copy::CASES,
 ];
 
 /// A case about an item that kernels without it refuse with -EINVAL: an opcode, or a flag.
