@@ -436,7 +436,7 @@ fn direct(cx: &mut Context) -> Run {
     )
 }
 
-/// The kernel chooses the slot, the lowest that is free, until there is none.
+/// The kernel chooses a slot that is free, until there is none.
 fn direct_alloc(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let file = pattern_file(cx, "f", 100)?;
