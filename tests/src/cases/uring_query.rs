@@ -90,3 +90,67 @@ fn query_at(address: u64, nr_args: u32) -> io::Result<i32> {
     // SAFETY: no process has memory at the lowest addresses, so there is nothing to touch.
     result(unsafe { io_uring_register(-1, IORING_REGISTER_QUERY, header, nr_args) })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use uring_sys::listing;
+
+    use super::*;
+    use crate::case::Since;
+    use crate::catalogue::catalogue;
+    use crate::kernel::Version;
+
+    /// The names of the headers and the releases that brought them.
+    fn names() -> BTreeMap<&'static str, Option<Version>> {
+        let version = |since: Option<&str>| since.and_then(Version::parse);
+        let constants = listing::constants().map(|c| (c.name, version(c.since)));
+        let records = listing::records().map(|r| (r.name, version(r.since)));
+        let calls = ["io_uring_setup", "io_uring_enter", "io_uring_register"];
+        constants
+            .chain(records)
+            .chain(calls.map(|name| (name, None)))
+            .collect()
+    }
+
+    #[test]
+    fn every_item_is_in_the_headers_and_not_newer_than_the_case() {
+        let names = names();
+        for case in catalogue()
+            .into_iter()
+            .filter(|case| case.id.starts_with("uring/"))
+        {
+            let Since::Kernel(since) = case.since else {
+                panic!("{} is of the C library", case.id)
+            };
+            for item in case.items {
+                let Some(first) = names.get(item) else {
+                    panic!("{}: no {item}", case.id)
+                };
+                assert!(
+                    first.is_none_or(|first| first <= since),
+                    "{}: {item} is newer",
+                    case.id
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_opcode_and_feature_has_its_case() {
+        let names = names();
+        let told: Vec<&str> = FILES
+            .iter()
+            .flat_map(|file| file.iter())
+            .map(|case| case.item())
+            .collect();
+        for name in names.keys() {
+            let is_one = name.starts_with("IORING_OP_") || name.starts_with("IORING_FEAT_");
+            assert!(
+                !is_one || *name == "IORING_OP_LAST" || told.contains(name),
+                "{name}"
+            );
+        }
+    }
+}

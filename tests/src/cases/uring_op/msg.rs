@@ -105,12 +105,7 @@ impl Header {
 
     /// The length of the control data that the kernel wrote.
     fn control_len(self) -> usize {
-        self.mem
-            .part(5 * WORD, WORD)
-            .get()
-            .iter()
-            .map(|b| usize::from(*b))
-            .sum()
+        self.mem.part(5 * WORD, WORD).read()
     }
 
     /// The `MSG_*` flags that the kernel wrote.

@@ -7,6 +7,7 @@ use uring_sys::*;
 use super::{case, refuses, register_buffers, register_files, ring};
 use crate::case::{Case, Run, absent, kernel, pass};
 use crate::context::Context;
+use crate::ring::Ring;
 use crate::ring::mem::Mem;
 use crate::ring::op::Op;
 use crate::ring::ops::nop;
@@ -50,6 +51,12 @@ pub(super) static CASES: &[Case] = &[
         inject_result,
     )
     .announced(),
+    case(
+        "uring/op/nop/nop128",
+        &["IORING_OP_NOP128", "IORING_SETUP_SQE128"],
+        (6, 19),
+        nop128,
+    ),
     case(
         "uring/op/nop/tw",
         &["IORING_NOP_TW", "IORING_NOP_INJECT_RESULT", "IORING_OP_NOP"],
@@ -153,6 +160,14 @@ fn inject_result(cx: &mut Context) -> Run {
         ensure_eq!(Res(cqe.res), Res(res), "result");
     }
     pass()
+}
+
+/// On a ring of 128-byte entries it is a NOP; on one of 64 bytes it is refused.
+fn nop128(cx: &mut Context) -> Run {
+    // SAFETY: it names no memory.
+    let op = unsafe { Op::new(IORING_OP_NOP128, -1, |_| {}) };
+    cx.accepted(Ring::new(8, IORING_SETUP_SQE128)?.run(op)?.res)?;
+    refuses(&mut ring()?, &[("entries of 64 bytes", op, libc::EINVAL)])
 }
 
 /// The completion may come by way of task work.

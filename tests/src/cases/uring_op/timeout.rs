@@ -35,6 +35,7 @@ pub(super) static CASES: &[Case] = &[
         "uring/op/link_timeout/update",
         &[
             "IORING_LINK_TIMEOUT_UPDATE",
+            "IORING_TIMEOUT_UPDATE_MASK",
             "IORING_OP_TIMEOUT_REMOVE",
             "IORING_OP_LINK_TIMEOUT",
         ],
@@ -97,11 +98,7 @@ pub(super) static CASES: &[Case] = &[
     ),
     case(
         "uring/op/timeout_remove/update",
-        &[
-            "IORING_TIMEOUT_UPDATE",
-            "IORING_OP_TIMEOUT_REMOVE",
-            "IORING_TIMEOUT_UPDATE_MASK",
-        ],
+        &["IORING_TIMEOUT_UPDATE", "IORING_OP_TIMEOUT_REMOVE"],
         (5, 11),
         update,
     ),

@@ -57,15 +57,20 @@ pub(super) static CASES: &[Case] = &[
     ),
     flag(
         "uring/setup/running/taskrun_flag",
+        &["IORING_SETUP_TASKRUN_FLAG", "IORING_SETUP_COOP_TASKRUN"],
+        (5, 19),
+        taskrun_flag,
+    ),
+    flag(
+        "uring/setup/running/taskrun_flag-deferred",
         &[
-            "IORING_SETUP_TASKRUN_FLAG",
             "IORING_SETUP_DEFER_TASKRUN",
-            "IORING_SETUP_COOP_TASKRUN",
+            "IORING_SETUP_TASKRUN_FLAG",
             "IORING_SETUP_SINGLE_ISSUER",
             "IORING_SQ_TASKRUN",
         ],
-        (5, 19),
-        taskrun_flag,
+        (6, 1),
+        taskrun_flag_deferred,
     ),
 ];
 
@@ -230,19 +235,20 @@ fn submit_all(cx: &mut Context) -> Run {
     pass()
 }
 
-/// The flag in the ring tells that completions wait for a call, and goes when they are fetched.
+/// The flag goes with COOP_TASKRUN, and not alone or with a polling thread.
 fn taskrun_flag(cx: &mut Context) -> Run {
     let flags = IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_COOP_TASKRUN;
     runs(&mut ring(cx, flags)?)?;
     refuses_flags(&[
         ("alone", IORING_SETUP_TASKRUN_FLAG),
         ("with SQPOLL", flags | IORING_SETUP_SQPOLL),
-    ])?;
+    ])
+}
+
+/// The flag in the ring tells that completions wait for a call, and goes when they are fetched.
+fn taskrun_flag_deferred(cx: &mut Context) -> Run {
     let deferring = IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
-    let mut ring = match Ring::new(8, IORING_SETUP_TASKRUN_FLAG | deferring) {
-        Err(_) if cx.kernel() < crate::kernel::Version::new(6, 1, 0) => return pass(),
-        other => other?,
-    };
+    let mut ring = ring(cx, IORING_SETUP_TASKRUN_FLAG | deferring)?;
     let taskrun = |ring: &Ring| {
         let flags = ring
             .sq_word(ring.params().sq_off.flags)
