@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::thread;
 
 use uring_sys::*;
 
@@ -88,17 +89,21 @@ impl Ring {
         unsafe { AtomicU32::from_ptr(self.cq.add(offset as usize).cast()) }
     }
 
-    /// Puts operations into the submission queue, not yet seen by the kernel. Panics if it is full.
+    /// Puts operations into the submission queue, not yet seen by the kernel. Panics if it is full;
+    /// with a polling kernel thread it waits until that thread has taken what was published.
     pub fn push(&mut self, ops: &[Op]) {
         for op in ops {
             // Acquire: pairs with the kernel's release of the head once it has read an entry, needed with SQPOLL.
-            let head = self
-                .sq_word(self.params.sq_off.head)
-                .load(Ordering::Acquire);
-            assert!(
-                self.tail.wrapping_sub(head) < self.params.sq_entries,
-                "submission queue is full"
-            );
+            while self.tail.wrapping_sub(
+                self.sq_word(self.params.sq_off.head)
+                    .load(Ordering::Acquire),
+            ) == self.params.sq_entries
+            {
+                let polled = self.params.flags & IORING_SETUP_SQPOLL != 0;
+                assert!(polled, "submission queue is full");
+                // The kernel's thread posts completions before it moves the head.
+                thread::yield_now();
+            }
             let index = (self.tail & (self.params.sq_entries - 1)) as usize;
             let size = sqe_size(&self.params);
             // SAFETY: `index` is below the number of entries, each `size` bytes in the mapping. The slot is between the
