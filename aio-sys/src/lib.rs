@@ -32,7 +32,7 @@
 #![no_std]
 // Headers newer than this crate have items that it has no text for.
 #![cfg_attr(not(feature = "bindgen"), deny(missing_docs))]
-#![expect(non_camel_case_types, reason = "the names are the C header's")]
+#![allow(non_camel_case_types, reason = "the names are the C header's")]
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
 compile_error!("x32 is not supported: its aio_context_t is wider than a long");

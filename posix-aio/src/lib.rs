@@ -39,7 +39,7 @@
 #![no_std]
 // Headers newer than this crate have items that it has no text for.
 #![cfg_attr(not(feature = "bindgen"), deny(missing_docs))]
-#![expect(non_camel_case_types, reason = "the names are the C header's")]
+#![allow(non_camel_case_types, reason = "the names are the C header's")]
 
 #[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))))]
 compile_error!("posix-aio knows the aio.h of glibc and of musl on Linux");

@@ -74,7 +74,7 @@ mod symbol {
         timeout: *const libc::timespec,
     ) -> c_int {
         // The libc crate decides how wide time_t is; the function must read the same struct.
-        if size_of::<libc::time_t>() == 8 {
+        if size_of::<libc::timespec>() == 16 {
             // SAFETY: by the caller's promise.
             unsafe { by_width::__aio_suspend_time64(list, nent, timeout) }
         } else {

@@ -44,7 +44,7 @@
 #![no_std]
 // Headers newer than this crate have items that it has no text for.
 #![cfg_attr(not(feature = "bindgen"), deny(missing_docs))]
-#![expect(non_camel_case_types, reason = "the names are the C header's")]
+#![allow(non_camel_case_types, reason = "the names are the C header's")]
 
 #[cfg(feature = "bindgen")]
 mod generated {

@@ -1,7 +1,10 @@
 //! The developers' commands, one module each.
 
 pub mod conformance;
+pub mod coverage;
 pub mod headers;
+pub mod packages;
 pub mod progress;
 pub mod regen;
+pub mod targets;
 pub mod workspace;

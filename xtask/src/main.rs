@@ -17,6 +17,8 @@ struct Cli {
 enum Command {
     Regen(xtask::regen::Args),
     Conformance(xtask::conformance::Args),
+    Coverage(xtask::coverage::Args),
+    Targets(xtask::targets::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,5 +35,7 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Regen(args) => xtask::regen::run(args).map(|()| ExitCode::SUCCESS),
         Command::Conformance(args) => xtask::conformance::run(args),
+        Command::Coverage(args) => xtask::coverage::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Targets(args) => xtask::targets::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

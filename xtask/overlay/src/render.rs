@@ -118,7 +118,7 @@ fn doc(text: Option<String>) -> TokenStream {
 fn constant_item(constant: &Constant, docs: &Docs) -> TokenStream {
     let doc = doc(docs.item(&constant.name));
     let name = format_ident!("{}", constant.name);
-    let (ty, value) = (tokens(&constant.ty), tokens(&spell(constant)));
+    let (ty, value) = (tokens(constant.ty), tokens(&spell(constant)));
     quote!(#doc pub const #name: #ty = #value;)
 }
 
@@ -481,8 +481,8 @@ pub fn listing_source(interface: &Interface, bindings: &Bindings, of: &[String])
         #[allow(unused_imports, reason = "a part may have no constants, or no records")]
         use super::super::{*, listing::{Constant, Field, Record}};
 
-        pub const CONSTANTS: &[Constant] = &[#(#constants)*];
-        pub const RECORDS: &[Record] = &[#(#records)*];
+        pub(crate) const CONSTANTS: &[Constant] = &[#(#constants)*];
+        pub(crate) const RECORDS: &[Record] = &[#(#records)*];
     })?;
     Ok(prettyplease::unparse(&file))
 }

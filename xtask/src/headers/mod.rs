@@ -4,10 +4,7 @@
 //! each header that counts. [`Headers::obtain`] finds or downloads the packages, unpacks them into a
 //! cache and verifies; what it returns is what the pin says, or what the pin shall say from now on.
 
-mod deb;
-mod fetch;
 mod pin;
-mod store;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -19,8 +16,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use uapi_overlay::targets::{TARGETS, Target};
 
-pub use pin::{Hashes, Kernel, Libc, Package, Pin, pin_path};
-use store::Store;
+use crate::packages::{self, Store};
+use crate::workspace;
+
+pub use pin::{Hashes, Kernel, Libc, Pin, pin_path};
 use tree::{Found, View};
 
 /// The verified headers of the kernel, glibc and musl, unpacked.
@@ -54,7 +53,7 @@ impl Headers {
         progress: &dyn Fn(&str),
     ) -> Result<Self> {
         let store = Store {
-            local: vec![pin::workspace_root().join("../shared/headers")],
+            local: vec![workspace::root().join("../shared/headers")],
             cache,
             progress,
         };
@@ -163,7 +162,7 @@ fn obtain_kernel(
         }
         Some(dir) if dir.is_dir() => (dir.to_path_buf(), None),
         Some(file) => {
-            let package = deb::describe(file)?;
+            let package = packages::describe(file)?;
             if !repin && pinned.package.as_ref() != Some(&package) {
                 bail!(
                     "{} is {} {} with SHA-256 {}, and the pin wants {}: pass --repin to move the pin",

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::packages::Package;
+use crate::workspace;
+
 /// The SHA-256 of headers: from an architecture's folder, or `all`, to name to hash.
 pub type Hashes = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -58,44 +61,6 @@ pub struct Libc {
     pub headers: Hashes,
 }
 
-/// One Debian package file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Package {
-    /// The package's name.
-    pub name: String,
-    /// The package's version.
-    pub version: String,
-    /// The file's path below the root of an archive; it ends in `NAME_VERSION_ARCH.deb`.
-    pub pool: String,
-    /// The file's SHA-256, in lower-case hexadecimal.
-    pub sha256: String,
-}
-
-impl Package {
-    /// The name of the package file: `NAME_VERSION_ARCH.deb`.
-    pub(super) fn file_name(&self) -> &str {
-        self.pool.rsplit('/').next().unwrap_or(&self.pool)
-    }
-
-    /// The name of the folder that it is unpacked into: `NAME_VERSION_ARCH`.
-    pub(super) fn folder_name(&self) -> &str {
-        self.file_name().trim_end_matches(".deb")
-    }
-
-    fn write(&self, table: &str, text: &mut String) {
-        table_head(table, text);
-        for (key, value) in [
-            ("name", &self.name),
-            ("version", &self.version),
-            ("pool", &self.pool),
-            ("sha256", &self.sha256),
-        ] {
-            pair(key, value, text);
-        }
-    }
-}
-
 impl Pin {
     pub(super) fn read(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file)
@@ -110,16 +75,28 @@ impl Pin {
         table_head("kernel", &mut text);
         pair("version", &self.kernel.version, &mut text);
         if let Some(package) = &self.kernel.package {
-            package.write("kernel.package", &mut text);
+            write_package(package, "kernel.package", &mut text);
         }
         write_hashes("kernel", &self.kernel.headers, &mut text);
         for (name, libc) in [("glibc", &self.glibc), ("musl", &self.musl)] {
             for (arch, package) in &libc.packages {
-                package.write(&format!("{name}.packages.{arch}"), &mut text);
+                write_package(package, &format!("{name}.packages.{arch}"), &mut text);
             }
             write_hashes(name, &libc.headers, &mut text);
         }
         text
+    }
+}
+
+fn write_package(package: &Package, table: &str, text: &mut String) {
+    table_head(table, text);
+    for (key, value) in [
+        ("name", &package.name),
+        ("version", &package.version),
+        ("pool", &package.pool),
+        ("sha256", &package.sha256),
+    ] {
+        pair(key, value, text);
     }
 }
 
@@ -145,11 +122,5 @@ fn pair(key: &str, value: &str, text: &mut String) {
 /// Where the pin is: `xtask/headers.toml`.
 #[must_use]
 pub fn pin_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("headers.toml")
-}
-
-pub(super) fn workspace_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is a folder of the workspace")
+    workspace::root().join("xtask/headers.toml")
 }

@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Error, Result};
 use tempfile::TempDir;
 
-use super::pin::{ALL, Kernel, Package, Pin, pin_path, workspace_root};
-use super::store::Store;
-use super::{Headers, TARGETS, deb, fetch, obtain_kernel};
+use super::pin::{ALL, Kernel, Pin, pin_path};
+use super::{Headers, TARGETS, obtain_kernel};
+use crate::packages::{self as deb, self as fetch, Package, Store};
+use crate::workspace;
 
 /// The cache that `cargo xtask regen` uses, so that packages are downloaded once and not by each run.
 fn cache() -> PathBuf {
-    workspace_root().join("target/headers")
+    workspace::root().join("target/headers")
 }
 
 fn store<'a>(cache: &'a Path, progress: &'a dyn Fn(&str)) -> Store<'a> {
     Store {
-        local: vec![workspace_root().join("../shared/headers"), self::cache()],
+        local: vec![workspace::root().join("../shared/headers"), self::cache()],
         cache,
         progress,
     }

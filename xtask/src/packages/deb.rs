@@ -8,15 +8,15 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::pin::Package;
+use super::Package;
 
 /// The SHA-256 of `bytes`, in lower-case hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
 /// The SHA-256 of a file's content.
-pub(super) fn sha256_of(file: &Path) -> Result<String> {
+pub(crate) fn sha256_of(file: &Path) -> Result<String> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(sha256(&bytes))
 }
@@ -39,7 +39,7 @@ pub(super) fn run(command: &mut Command, package: &str) -> Result<String> {
 }
 
 /// Reads the package's name, version and place in an archive from its control file.
-pub(super) fn describe(file: &Path) -> Result<Package> {
+pub(crate) fn describe(file: &Path) -> Result<Package> {
     let sha256 = sha256_of(file)?;
     let field = |name: &str| -> Result<String> {
         let value = run(
@@ -70,7 +70,7 @@ pub(super) fn describe(file: &Path) -> Result<Package> {
 }
 
 /// Unpacks the package's files into the folder `into`.
-pub(super) fn unpack(file: &Path, into: &Path) -> Result<()> {
+pub(crate) fn unpack(file: &Path, into: &Path) -> Result<()> {
     run(
         Command::new("dpkg-deb")
             .arg("--extract")

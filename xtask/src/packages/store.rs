@@ -6,27 +6,26 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::pin::Package;
-use super::{deb, fetch};
+use super::{Package, deb, fetch};
 
 /// The file in an unpacked tree that holds the SHA-256 of the package that it came from.
 const STAMP: &str = ".deb-sha256";
 
 /// Where packages are looked for and unpacked.
-pub(super) struct Store<'a> {
+pub(crate) struct Store<'a> {
     /// Folders that may have the package files and are only read; they come before the cache.
-    pub(super) local: Vec<PathBuf>,
+    pub(crate) local: Vec<PathBuf>,
     /// The folder of downloaded package files and unpacked trees. Made when needed.
-    pub(super) cache: &'a Path,
+    pub(crate) cache: &'a Path,
     /// Hears of each download and unpacking.
-    pub(super) progress: &'a dyn Fn(&str),
+    pub(crate) progress: &'a dyn Fn(&str),
 }
 
 impl Store<'_> {
     /// The folder that holds the unpacked `package`; unpacks again, though it is there, if `fresh`.
     ///
     /// `file` is the package's file, if the caller has it.
-    pub(super) fn tree(
+    pub(crate) fn tree(
         &self,
         package: &Package,
         file: Option<&Path>,
@@ -62,7 +61,7 @@ impl Store<'_> {
     }
 
     /// The verified package file, downloaded if it is nowhere.
-    pub(super) fn package_file(&self, package: &Package) -> Result<PathBuf> {
+    pub(crate) fn package_file(&self, package: &Package) -> Result<PathBuf> {
         let cached = self.cache.join(package.file_name());
         let here = self
             .local

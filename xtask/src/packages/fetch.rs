@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::Package;
 use super::deb::run;
-use super::pin::Package;
 
 const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
 
@@ -30,7 +30,7 @@ pub(super) fn sites() -> Result<Vec<String>> {
 }
 
 /// Downloads `package` to the file `to` from the first of `sites` that has it, hash verified.
-pub(super) fn download(package: &Package, sites: &[String], to: &Path) -> Result<()> {
+pub(crate) fn download(package: &Package, sites: &[String], to: &Path) -> Result<()> {
     let mut tried = String::new();
     for site in sites {
         let fetched = run(
@@ -52,8 +52,8 @@ pub(super) fn download(package: &Package, sites: &[String], to: &Path) -> Result
         }
     }
     bail!(
-        "none of apt's archives has {} with SHA-256 {}: pass --headers DIR|DEB for another kernel \
-         package, or put the file into the cache folder; tried:{}",
+        "none of apt's archives has {} with SHA-256 {}: put the file into the cache folder \
+         (target/headers), or for the kernel's headers pass --headers DIR|DEB; tried:{}",
         package.pool,
         package.sha256,
         if tried.is_empty() {
