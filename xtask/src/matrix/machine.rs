@@ -102,6 +102,8 @@ impl Machine<'_> {
             .arg("-initrd")
             .arg(self.initramfs)
             .args(["-append", "console=ttyS0 quiet panic=-1"]);
+        // Namespaces of one controller: controllers are numbered as their probes happen to end.
+        command.args(["-device", "nvme,id=nvme0,serial=scratch"]);
         for (i, disk) in disks.iter().enumerate() {
             command
                 .arg("-drive")
@@ -110,7 +112,7 @@ impl Machine<'_> {
                     disk.display()
                 ))
                 .arg("-device")
-                .arg(format!("nvme,drive=disk{i},serial=disk{i}"));
+                .arg(format!("nvme-ns,bus=nvme0,drive=disk{i},nsid={}", i + 1));
         }
         command
             .stdin(Stdio::null())

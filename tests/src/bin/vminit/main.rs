@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         .env("TMPDIR", "/tmp")
         .env("PATH", "/")
         .env(OWN_MACHINE, "1")
-        .env(BLOCK_DEVICE, "/dev/nvme1n1")
+        .env(BLOCK_DEVICE, "/dev/nvme0n2")
         .spawn();
     match worker {
         Ok(worker) => machine::reap_until(worker.id()),
