@@ -1,6 +1,6 @@
 //! Registration: what `io_uring_register` does, one file for each subject.
 //!
-//! What concerns a ring is a method of [`Submitter`](super::Submitter). What concerns no ring, and what
+//! What concerns a ring is a method of [`Submitter`]. What concerns no ring, and what
 //! may go without one, is a function here: [`query()`], [`send_msg_ring`], [`restrict_task`] and
 //! [`filter_task`].
 //!
@@ -12,10 +12,10 @@
 //! * `EINVAL`: this kernel does not know the operation or one of its flags. Ask
 //!   [`Capabilities`](super::capabilities::Capabilities).
 //! * `EOPNOTSUPP`: the kernel knows the operation but was built without it.
-//! * [`RingError::WrongThread`](crate::error::RingError::WrongThread) (`EEXIST`): the ring was made with
+//! * [`RingError::WrongThread`] (`EEXIST`): the ring was made with
 //!   `IORING_SETUP_SINGLE_ISSUER` and this is another thread than its own. Where a method lists `EEXIST`
 //!   itself, it comes as the bare errno, and may mean this too.
-//! * [`RingError::Forked`](crate::error::RingError::Forked): the ring is the parent process's.
+//! * [`RingError::Forked`]: the ring is the parent process's.
 //! * `EACCES`: the ring's [restrictions](Restriction) do not allow the operation.
 //! * `EFAULT`: an address that is not mapped.
 //!
