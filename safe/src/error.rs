@@ -271,7 +271,7 @@ pub enum RingError {
 }
 
 impl RingError {
-    /// The error that this errno of io_uring_enter(2) and io_uring_register(2) means, if it is one of these.
+    /// The error that this errno of io_uring_enter(2) means, if it is one of these.
     pub(crate) fn of_enter(errno: i32) -> Option<Self> {
         match errno {
             libc::EEXIST => Some(Self::WrongThread),

@@ -2,7 +2,8 @@
 
 use std::mem::{self, MaybeUninit};
 
-use safe::uring::raw::{IoUring, cqueue, opcode, squeue};
+use safe::error::{SetupError, SetupReason};
+use safe::uring::raw::{Builder, IoUring, cqueue, opcode, squeue};
 
 fn nop(user_data: u64) -> squeue::Entry {
     opcode::Nop::new().build().user_data(user_data)
@@ -98,6 +99,72 @@ fn laps_without_the_index_array() {
             .build(8)
             .unwrap(),
     );
+}
+
+/// A ring of a newer kernel, or the proof that this one lacks the flag and says so.
+fn if_supported<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
+    builder: &Builder<S, C>,
+    flag: u32,
+) -> Option<IoUring<S, C>> {
+    match builder.build(8) {
+        Ok(ring) => Some(ring),
+        Err(error) => {
+            let source = error.get_ref().and_then(|source| source.downcast_ref());
+            let reason = source.map(SetupError::reason);
+            let expected = SetupReason::UnsupportedFlags { flags: flag };
+            assert_eq!(reason, Some(&expected), "{error}");
+            None
+        }
+    }
+}
+
+/// `IORING_SETUP_SQ_REWIND`, since Linux 7.0: laps, and a submission that stops half way.
+#[test]
+fn laps_of_a_rewinding_queue() {
+    let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
+    builder.setup_no_sqarray().setup_sq_rewind();
+    let Some(mut ring) = if_supported(&builder, uring_sys::IORING_SETUP_SQ_REWIND) else {
+        return;
+    };
+    for lap in 0..20 {
+        let mut refused = nop(4 * lap + 1);
+        refused.as_raw_mut().opcode = u8::MAX;
+        for entry in [nop(4 * lap), refused, nop(4 * lap + 2)] {
+            push(&mut ring, &entry);
+        }
+        assert_eq!(ring.submit().unwrap(), 2);
+        assert_eq!(ring.submission().len(), 1);
+        push(&mut ring, &nop(4 * lap + 3));
+        assert_eq!(ring.submit_and_wait(4).unwrap(), 2);
+        let expected: Vec<_> = (4 * lap..4 * lap + 4).collect();
+        assert_eq!(user_data(&mut ring), expected);
+    }
+    laps(ring);
+}
+
+/// `IORING_SETUP_SQE_MIXED`, since Linux 6.19: entries of both sizes in each position.
+#[test]
+fn laps_of_mixed_submissions() {
+    let builder = IoUring::<squeue::EntryMixed, cqueue::Entry>::builder();
+    let Some(mut ring) = if_supported(&builder, uring_sys::IORING_SETUP_SQE_MIXED) else {
+        return;
+    };
+    let mut next = 0;
+    for lap in 0..200u64 {
+        let first = next;
+        for bit in 0..3 {
+            let mut entry = nop(next);
+            let large = lap.wrapping_mul(0x9E37_79B9) >> (7 + bit) & 1 == 1;
+            if large {
+                entry.as_raw_mut().opcode = uring_sys::IORING_OP_NOP128;
+            }
+            push(&mut ring, &squeue::Entry128::from(entry).into());
+            next += 1;
+        }
+        let slots = ring.submission().len();
+        assert_eq!(ring.submit_and_wait(3).unwrap(), slots);
+        assert_eq!(user_data(&mut ring), (first..next).collect::<Vec<_>>());
+    }
 }
 
 #[test]

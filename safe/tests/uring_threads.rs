@@ -108,7 +108,17 @@ fn a_ring_of_another_thread_says_so() {
         push(&mut ring, 1);
         thread::scope(|scope| {
             let ring = &ring;
-            scope.spawn(move || is_ring_error(ring.submit(), RingError::WrongThread));
+            scope.spawn(move || {
+                is_ring_error(ring.submit(), RingError::WrongThread);
+                let mut eventfd = -1;
+                // SAFETY: one descriptor, which the kernel would read.
+                let registered = unsafe {
+                    let arg = (&raw mut eventfd).cast_const().cast();
+                    ring.submitter()
+                        .register(uring_sys::IORING_REGISTER_EVENTFD, arg, 1)
+                };
+                is_ring_error(registered, RingError::WrongThread);
+            });
         });
         assert_eq!(
             ring.submit_and_wait(1).unwrap(),

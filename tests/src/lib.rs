@@ -6,6 +6,8 @@
 
 #![warn(missing_docs)]
 
+pub mod aio_context;
+pub mod aio_request;
 pub mod case;
 pub mod cases;
 pub mod catalogue;
@@ -14,7 +16,9 @@ pub mod context;
 pub mod deviations;
 pub mod expectation;
 pub mod kernel;
+pub mod posix_request;
 pub mod report;
 pub mod requirement;
+pub mod ring;
 pub mod runner;
 pub mod support;

@@ -1,4 +1,7 @@
-//! What several cases need: names of numbers, and files, pipes and sockets to work on.
+//! What several cases need: names of numbers, files, pipes and sockets to work on, memory, signals and forked children.
 
 pub mod files;
+pub mod fork;
+pub mod memory;
 pub mod names;
+pub mod signals;

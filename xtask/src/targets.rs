@@ -47,7 +47,11 @@ pub fn run(args: &Args) -> Result<()> {
     let known = output(Command::new("rustc").args(["--print", "target-list"]))?;
     let chosen: Vec<String> = triples()
         .filter(|triple| known.lines().any(|line| line == triple))
-        .filter(|triple| args.filter.as_ref().is_none_or(|pattern| triple.contains(pattern)))
+        .filter(|triple| {
+            args.filter
+                .as_ref()
+                .is_none_or(|pattern| triple.contains(pattern))
+        })
         .collect();
     ensure!(!chosen.is_empty(), "no target is called like that");
     let mut failed = Vec::new();
@@ -71,7 +75,9 @@ fn triples() -> impl Iterator<Item = String> {
     TARGETS.iter().flat_map(|target| {
         let own = ENVIRONMENTS.iter().find(|(rust, _)| *rust == target.rust);
         let environments = own.map_or(&["gnu", "musl"][..], |(_, environments)| environments);
-        environments.iter().map(|environment| format!("{}-unknown-linux-{environment}", target.rust))
+        environments
+            .iter()
+            .map(|environment| format!("{}-unknown-linux-{environment}", target.rust))
     })
 }
 
@@ -96,8 +102,14 @@ fn library(progress: &dyn Fn(&str)) -> Result<PathBuf> {
         sha256: sha256.to_owned(),
     };
     let cache = workspace::root().join("target/headers");
-    let store = Store { local: Vec::new(), cache: &cache, progress };
-    Ok(store.tree(&package, None, false)?.join(format!("usr/src/rustc-{release}/library")))
+    let store = Store {
+        local: Vec::new(),
+        cache: &cache,
+        progress,
+    };
+    Ok(store
+        .tree(&package, None, false)?
+        .join(format!("usr/src/rustc-{release}/library")))
 }
 
 /// Compiles the three crates for one target; the compiler's words go to standard error.
@@ -106,8 +118,18 @@ fn check(triple: &str, library: &Path) -> Result<bool> {
     let status = Command::new(cargo)
         .current_dir(workspace::root())
         .args(["check", "--quiet", "-Zbuild-std=core", "--target", triple])
-        .args(["--package", "uring-sys", "--package", "aio-sys", "--package", "posix-aio"])
-        .args(["--features", "uring-sys/listing,aio-sys/listing,posix-aio/listing"])
+        .args([
+            "--package",
+            "uring-sys",
+            "--package",
+            "aio-sys",
+            "--package",
+            "posix-aio",
+        ])
+        .args([
+            "--features",
+            "uring-sys/listing,aio-sys/listing,posix-aio/listing",
+        ])
         .arg("--target-dir")
         .arg(workspace::root().join("target/targets"))
         // The option is unstable; the source is the compiler's own.
@@ -120,7 +142,13 @@ fn check(triple: &str, library: &Path) -> Result<bool> {
 
 fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().with_context(|| format!("cannot run {program}"))?;
-    ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {program}"))?;
+    ensure!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -26,7 +26,7 @@ fn connections() -> Vec<Case> {
                 .build(),
             Sqe::new(IORING_OP_SOCKET)
                 .fd(2)
-                .off(1)
+                .off(libc::SOCK_STREAM as u64)
                 .len(6)
                 .op_flags(7)
                 .file_index(IORING_FILE_INDEX_ALLOC),
@@ -237,6 +237,7 @@ fn receiving() -> Vec<Case> {
             RecvMulti::new(Fd(3), 4)
                 .flags(5)
                 .len(6)
+                .total_len(7)
                 .ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_RECV)
@@ -245,6 +246,7 @@ fn receiving() -> Vec<Case> {
                 .buf(4)
                 .op_flags(5)
                 .len(6)
+                .file_index(7)
                 .ioprio(IORING_RECV_MULTISHOT | 1),
         ),
         case(
@@ -265,6 +267,7 @@ fn receiving() -> Vec<Case> {
             RecvMultiBundle::new(Fd(3), 4)
                 .flags(5)
                 .len(6)
+                .total_len(7)
                 .ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_RECV)
@@ -273,6 +276,7 @@ fn receiving() -> Vec<Case> {
                 .buf(4)
                 .op_flags(5)
                 .len(6)
+                .file_index(7)
                 .ioprio(IORING_RECVSEND_BUNDLE | IORING_RECV_MULTISHOT | 1),
         ),
         case(

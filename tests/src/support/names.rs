@@ -1,6 +1,8 @@
 //! Errnos, completion results and signals by their names.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// An errno, shown as `EINVAL`, or as `errno 524` if it has no public name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,22 @@ impl fmt::Display for Errno {
 impl fmt::Debug for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// So that `?` makes a failure of it.
+impl Error for Errno {}
+
+impl From<Errno> for io::Error {
+    fn from(errno: Errno) -> io::Error {
+        io::Error::from_raw_os_error(errno.0)
+    }
+}
+
+impl Errno {
+    /// The calling thread's `errno`, right after a call that failed.
+    pub fn last() -> Errno {
+        Errno(io::Error::last_os_error().raw_os_error().unwrap_or(0))
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_int, c_uint, c_void};
 use std::ptr;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clang_sys::*;
 
 pub use crate::clang::Input;
@@ -36,6 +36,8 @@ pub struct Listing {
 pub struct CRecord {
     /// Its tag.
     pub name: String,
+    /// Whether the tag is a union's.
+    pub is_union: bool,
     /// Its size in bytes.
     pub size: u64,
     /// Its alignment in bytes.
@@ -95,6 +97,23 @@ impl Listing {
     pub fn record(&self, name: &str) -> Option<&CRecord> {
         self.records.iter().find(|record| record.name == name)
     }
+}
+
+/// The major version of the libclang that is used.
+///
+/// # Errors
+///
+/// libclang is missing, or does not say its version.
+pub fn clang_version() -> Result<u32> {
+    crate::clang::load()?;
+    // SAFETY: the function takes nothing and answers a string of libclang's.
+    let version = unsafe { text(clang_getClangVersion()) };
+    let numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .find(|part| !part.is_empty());
+    numbers
+        .and_then(|major| major.parse().ok())
+        .with_context(|| format!("libclang calls itself {version:?}"))
 }
 
 struct Handles {
@@ -270,11 +289,12 @@ fn is_named(cursor: CXCursor) -> bool {
 
 fn record(cursor: CXCursor, name: String) -> CRecord {
     // SAFETY: the cursor was handed out by libclang during the visit, so its unit is alive.
-    let ty = unsafe { clang_getCursorType(cursor) };
+    let (kind, ty) = unsafe { (clang_getCursorKind(cursor), clang_getCursorType(cursor)) };
     let mut fields = Vec::new();
     collect_fields(ty, "", 0, &mut fields);
     CRecord {
         name,
+        is_union: kind == CXCursor_UnionDecl,
         size: size_of(ty),
         align: align_of(ty),
         fields,

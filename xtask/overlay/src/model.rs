@@ -15,6 +15,8 @@ pub struct Bindings {
     pub records: Vec<Record>,
     /// Functions.
     pub functions: Vec<Function>,
+    /// Constants that the table has no rule for: their type is C's.
+    pub unruled: Vec<String>,
 }
 
 /// A constant, its type put right.
@@ -23,7 +25,7 @@ pub struct Constant {
     /// Its name in C.
     pub name: String,
     /// The Rust type.
-    pub ty: String,
+    pub ty: &'static str,
     /// The value, as that type holds it.
     pub value: i128,
     /// How the value is written.

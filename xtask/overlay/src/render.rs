@@ -118,7 +118,7 @@ fn doc(text: Option<String>) -> TokenStream {
 fn constant_item(constant: &Constant, docs: &Docs) -> TokenStream {
     let doc = doc(docs.item(&constant.name));
     let name = format_ident!("{}", constant.name);
-    let (ty, value) = (tokens(&constant.ty), tokens(&spell(constant)));
+    let (ty, value) = (tokens(constant.ty), tokens(&spell(constant)));
     quote!(#doc pub const #name: #ty = #value;)
 }
 

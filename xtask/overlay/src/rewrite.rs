@@ -41,8 +41,7 @@ impl Bindings {
     ///
     /// # Errors
     ///
-    /// The headers do not compile, a constant has no rule in the table, or bindgen prints something
-    /// that the rewriting has no rule for.
+    /// The headers do not compile, or bindgen prints something that the rewriting has no rule for.
     pub fn generate(interface: &Interface, listing: &Listing, input: &Input) -> Result<Self> {
         crate::clang::load()?;
         let text = run_bindgen(interface, listing, input)?;
@@ -104,7 +103,7 @@ struct Rewriter<'a> {
     interface: &'a Interface,
     raw: BTreeMap<String, Raw>,
     /// The Rust type of each enumeration: that of its constants.
-    enums: BTreeMap<String, String>,
+    enums: BTreeMap<String, &'static str>,
 }
 
 impl<'a> Rewriter<'a> {
@@ -153,7 +152,8 @@ impl<'a> Rewriter<'a> {
                 // glibc gives an enumerator a macro of the same name.
                 let is_known = bindings.constants.iter().any(|known| known.name == name);
                 if !is_known && self.interface.exception(&name).is_none() {
-                    bindings.constants.push(self.constant(item)?);
+                    let constant = self.constant(item, &mut bindings.unruled)?;
+                    bindings.constants.push(constant);
                 }
             }
         }
@@ -175,26 +175,25 @@ impl<'a> Rewriter<'a> {
         Ok(bindings)
     }
 
-    fn constant(&mut self, item: &syn::ItemConst) -> Result<Constant> {
+    fn constant(&mut self, item: &syn::ItemConst, unruled: &mut Vec<String>) -> Result<Constant> {
         let name = item.ident.to_string();
-        let rule = self.interface.rule(&name).with_context(|| {
-            format!(
-                "no rule in the table says what type {name} has: add its prefix to \
-                 xtask/overlay/src/interfaces"
-            )
-        })?;
+        let value = literal(&item.expr).with_context(|| format!("{name} has no integer value"))?;
+        let (ty, kind) = match self.interface.rule(&name) {
+            Some(rule) => (rule.ty, rule.kind),
+            None => {
+                unruled.push(name.clone());
+                (c_type(value), Kind::Number)
+            }
+        };
         if let Type::Path(path) = item.ty.as_ref() {
             if let Some(ident) = path.path.get_ident() {
-                self.enums
-                    .entry(ident.to_string())
-                    .or_insert_with(|| rule.ty.to_owned());
+                self.enums.entry(ident.to_string()).or_insert(ty);
             }
         }
-        let value = literal(&item.expr).with_context(|| format!("{name} has no integer value"))?;
         Ok(Constant {
-            ty: rule.ty.to_owned(),
-            value: fit(value, rule.ty)?,
-            kind: rule.kind,
+            ty,
+            value: fit(value, ty)?,
+            kind,
             name,
         })
     }
@@ -556,6 +555,15 @@ fn literal(expr: &Expr) -> Option<i128> {
             literal(&unary.expr).map(|value| -value)
         }
         _ => None,
+    }
+}
+
+/// The type that C gives to a constant of that value.
+fn c_type(value: i128) -> &'static str {
+    match value {
+        0.. if u32::try_from(value).is_ok() => "u32",
+        0.. => "u64",
+        _ => "i32",
     }
 }
 

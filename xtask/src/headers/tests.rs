@@ -8,9 +8,9 @@ use anyhow::{Error, Result};
 use tempfile::TempDir;
 
 use super::pin::{ALL, Kernel, Pin, pin_path};
+use super::{Headers, TARGETS, obtain_kernel};
 use crate::packages::{self as deb, self as fetch, Package, Store};
 use crate::workspace;
-use super::{Headers, TARGETS, obtain_kernel};
 
 /// The cache that `cargo xtask regen` uses, so that packages are downloaded once and not by each run.
 fn cache() -> PathBuf {

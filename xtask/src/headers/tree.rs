@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::packages::sha256;
 use super::pin::{ALL, Hashes};
+use crate::packages::sha256;
 
 /// How one architecture sees the headers.
 pub(super) struct View {

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::deb::run;
 use super::Package;
+use super::deb::run;
 
 const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
 

@@ -28,7 +28,7 @@ type Summaries = BTreeMap<String, Summary>;
 /// # Errors
 ///
 /// One of the files is not Rust.
-pub(super) fn describe(old: &Files, new: &Files) -> Result<String> {
+pub fn describe(old: &Files, new: &Files) -> Result<String> {
     let (old, new) = (summarise(old)?, summarise(new)?);
     let mut text = String::new();
     let added: Vec<_> = new
@@ -87,18 +87,23 @@ fn introduce(name: &str, item: &Summary) -> String {
                 .collect();
             format!("{} {name} {{ {} }}", item.kind, fields.join(", "))
         }
-        "function" => format!("function {}", item.text),
-        kind => format!("{kind} {name} {}", item.text),
+        kind => {
+            let equals = if kind == "type" { " =" } else { ":" };
+            format!("{kind} {name}{equals} {}", item.text)
+        }
     }
 }
 
 fn compare(name: &str, was: &Summary, is: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
+    // A record's text is empty: its fields tell how it changed.
     if (was.kind, &was.text) != (is.kind, &is.text) {
-        lines.push(format!(
-            "{} {name} {} is now {} {}",
-            was.kind, was.text, is.kind, is.text
-        ));
+        let is_now = if was.kind == is.kind {
+            is.text.clone()
+        } else {
+            introduce(name, is)
+        };
+        lines.push(format!("{} is now {is_now}", introduce(name, was)));
     }
     for (field, ty) in &is.fields {
         match was.fields.get(field) {
@@ -161,13 +166,13 @@ fn summarise_item(item: Item, label: &dyn Fn(&str) -> String, found: &mut Summar
     };
     match item {
         Item::Const(item) if item.ident != "_" => {
-            let text = format!(": {} = {}", tokens(&item.ty), tokens(&item.expr));
+            let text = format!("{} = {}", tokens(&item.ty), tokens(&item.expr));
             found.insert(label(&item.ident.to_string()), plain("constant", text));
         }
         Item::Type(item) => {
             found.insert(
                 label(&item.ident.to_string()),
-                plain("type", format!("= {}", tokens(&item.ty))),
+                plain("type", tokens(&item.ty)),
             );
         }
         Item::Struct(item) => record("struct", &item.ident, item.fields.iter(), label, found),
@@ -242,12 +247,132 @@ fn record<'a>(
 }
 
 fn tokens(item: &impl ToTokens) -> String {
-    let text = item.to_token_stream().to_string();
-    text.replace(" :: ", "::")
-        .replace(" ;", ";")
-        .replace("[ ", "[")
-        .replace(" ]", "]")
-        .replace("* ", "*")
-        .trim_start_matches(":: ")
-        .to_owned()
+    let mut text = item.to_token_stream().to_string();
+    // Values are spelled without `<` but in `<<`, and without `>`.
+    for (apart, together) in [
+        (" :: ", "::"),
+        (" : ", ": "),
+        (" ;", ";"),
+        (" ,", ","),
+        ("[ ", "["),
+        (" ]", "]"),
+        (" (", "("),
+        ("* ", "*"),
+        (" < ", "<"),
+        (" >", ">"),
+    ] {
+        text = text.replace(apart, together);
+    }
+    text.trim_start_matches(":: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files<const N: usize>(texts: [(&str, &str); N]) -> Files {
+        texts
+            .map(|(path, text)| (path.into(), text.to_owned()))
+            .into()
+    }
+
+    #[test]
+    fn every_kind_of_change_is_told() {
+        let old = files([
+            (
+                "some-sys/src/generated/common/constants.rs",
+                "pub const GONE: u32 = 1;
+                 pub const SAME: u32 = 2;
+                 pub const TYPED: u32 = 3;
+                 pub const VALUED: u32 = 1 << 4;",
+            ),
+            (
+                "some-sys/src/generated/common/types.rs",
+                "pub type word = u32;
+                 pub struct grown { pub a: u32, pub both: grown_both_union }
+                 impl grown { pub const fn both(&self) -> u32 { 0 } }
+                 pub struct lost { pub a: u32 }
+                 pub struct shrunk { pub a: u32, pub b: [u64; 2] }
+                 pub struct retyped { pub r#type: u32 }
+                 pub union grown_both_union { both: u32 }",
+            ),
+            (
+                "some-sys/src/generated/one/functions.rs",
+                "unsafe extern \"C\" { pub fn call(a: *mut u32, b: Option<word>) -> i32; pub fn old(); }",
+            ),
+            // No items of the headers are in these.
+            (
+                "some-sys/src/generated/common/layout.rs",
+                "const A: u32 = 1;",
+            ),
+            ("some-sys/src/generated/mod.rs", "mod common;"),
+        ]);
+        let new = files([
+            (
+                "some-sys/src/generated/common/constants.rs",
+                "pub const ADDED: u8 = 7;
+                 pub const SAME: u32 = 2;
+                 pub const TYPED: u64 = 3;
+                 pub const VALUED: u32 = 1 << 5;",
+            ),
+            (
+                "some-sys/src/generated/common/types.rs",
+                "pub type word = u64;
+                 pub struct fresh { pub a: u32, pub b: *mut u8 }
+                 pub struct grown { pub a: u32, pub both: grown_both_union, pub c: i64 }
+                 impl grown {
+                     pub const fn both(&self) -> u32 { 0 }
+                     pub const fn other(&self) -> u16 { 0 }
+                     pub const fn set_other(&mut self, value: u16) {}
+                 }
+                 pub struct shrunk { pub a: u32 }
+                 pub struct retyped { pub r#type: u16 }
+                 pub union grown_both_union { both: u32, other: u16 }",
+            ),
+            (
+                "some-sys/src/generated/one/functions.rs",
+                "unsafe extern \"C\" { pub fn call(a: *mut u64, b: Option<word>) -> i32; pub fn new(); }",
+            ),
+            (
+                "some-sys/src/generated/common/layout.rs",
+                "const A: u32 = 2;",
+            ),
+            ("some-sys/src/generated/mod.rs", "mod common; mod one;"),
+        ]);
+        assert_eq!(
+            describe(&old, &new).unwrap(),
+            "\
+Added: 3
+  constant some-sys::ADDED: u8 = 7
+  struct some-sys::fresh { a: u32, b: *mut u8 }
+  function some-sys::new (one): fn new()
+Removed (a user's code may name it): 3
+  constant some-sys::GONE: u32 = 1
+  struct some-sys::lost { a: u32 }
+  function some-sys::old (one): fn old()
+Changed: 8
+  constant some-sys::TYPED: u32 = 3 is now u64 = 3
+  constant some-sys::VALUED: u32 = 1 << 4 is now u32 = 1 << 5
+  function some-sys::call (one): fn call(a: *mut u32, b: Option<word>) -> i32 is now fn call(a: *mut u64, b: Option<word>) -> i32
+  some-sys::grown: new field c: i64
+  some-sys::grown: new field other: u16
+  some-sys::retyped: field type was u32 and is u16
+  some-sys::shrunk: field b: [u64; 2] is gone
+  type some-sys::word = u32 is now u64
+"
+        );
+    }
+
+    #[test]
+    fn nothing_is_told_of_the_same_files() {
+        let text = "pub const SAME: u32 = 2;";
+        let same = files([("some-sys/src/generated/common/constants.rs", text)]);
+        assert_eq!(
+            describe(&same, &same).unwrap(),
+            "The headers differ in nothing that the bindings show.\n"
+        );
+        let broken = files([("some-sys/src/generated/common/constants.rs", "pub const")]);
+        let error = describe(&same, &broken).unwrap_err().to_string();
+        assert!(error.contains("common/constants.rs is not Rust"), "{error}");
+    }
 }

@@ -12,10 +12,20 @@ use uapi_overlay::{
 };
 
 use super::complete;
-use crate::headers::Headers;
+use crate::headers::{Hashes, Headers, Libc, Pin};
+use crate::packages::Package;
 
 /// The text of every generated file, by its path in the workspace.
-pub(super) type Files = BTreeMap<PathBuf, String>;
+pub type Files = BTreeMap<PathBuf, String>;
+
+/// All crates' bindings.
+#[derive(Debug)]
+pub struct Generated {
+    /// The text of every file.
+    pub files: Files,
+    /// What a maintainer has yet to write before the files are whole: rules and texts, a line each.
+    pub owed: Vec<String>,
+}
 
 /// Generates all crates' bindings for all targets.
 ///
@@ -23,11 +33,14 @@ pub(super) type Files = BTreeMap<PathBuf, String>;
 ///
 /// The headers do not compile, something in them is missing from the output, or targets differ in a
 /// way that the table of variants does not know.
-pub(super) fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) -> Result<Files> {
+pub fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) -> Result<Generated> {
     let mut files = Files::new();
+    let mut owed = Vec::new();
     for interface in INTERFACES {
         let runs = runs(interface, headers, scratch, progress)?;
-        let texts = crate_files(interface, &runs, &headers.kernel_version)
+        let bindings = runs.iter().map(|run| &run.bindings);
+        owed.extend(complete::owed(interface, bindings)?);
+        let texts = crate_files(interface, &runs, &headers.pin)
             .with_context(|| format!("the bindings of {}", interface.krate))?;
         let folder = Path::new(interface.krate).join("src/generated");
         files.extend(
@@ -36,7 +49,40 @@ pub(super) fn all(headers: &Headers, scratch: &Path, progress: &dyn Fn(&str)) ->
                 .map(|(name, text)| (folder.join(name), text)),
         );
     }
-    Ok(files)
+    Ok(Generated { files, owed })
+}
+
+/// The pinned headers of one target, as libclang is to read them; `musl` chooses between the C
+/// libraries where the interface is theirs.
+#[must_use]
+pub fn input(
+    interface: &Interface,
+    headers: &Headers,
+    target: &Target,
+    musl: bool,
+    scratch: &Path,
+) -> Input {
+    let mut include = Vec::new();
+    if interface.libc {
+        include.push(if musl {
+            headers.musl(target)
+        } else {
+            headers.glibc(target)
+        });
+    }
+    include.extend([headers.kernel.join(target.kernel), headers.kernel.clone()]);
+    // The C libraries' 32-bit headers say what their 64-bit file offsets are only when asked.
+    let large_files = interface.libc && !musl && target.is_32_bit;
+    Input {
+        target: Some(target.clang.to_owned()),
+        include,
+        define: if large_files {
+            vec!["_FILE_OFFSET_BITS=64".to_owned()]
+        } else {
+            Vec::new()
+        },
+        scratch: scratch.join(interface.krate),
+    }
 }
 
 /// What one target's headers gave.
@@ -76,7 +122,6 @@ fn runs(
             );
         }
     }
-    complete::check_texts(interface, runs.iter().map(|run| &run.bindings))?;
     Ok(runs)
 }
 
@@ -88,29 +133,8 @@ fn run(
     scratch: &Path,
     name: &str,
 ) -> Result<Run> {
-    let kernel = [headers.kernel.join(target.kernel), headers.kernel.clone()];
     let musl = interface.variants[variant].musl;
-    let mut include = Vec::new();
-    if interface.libc {
-        include.push(if musl {
-            headers.musl(target)
-        } else {
-            headers.glibc(target)
-        });
-    }
-    include.extend(kernel);
-    // The C libraries' 32-bit headers say what their 64-bit file offsets are only when asked.
-    let large_files = interface.libc && !musl && target.is_32_bit;
-    let input = Input {
-        target: Some(target.clang.to_owned()),
-        include,
-        define: if large_files {
-            vec!["_FILE_OFFSET_BITS=64".to_owned()]
-        } else {
-            Vec::new()
-        },
-        scratch: scratch.join(interface.krate),
-    };
+    let input = input(interface, headers, target, musl, scratch);
     let listing = Listing::read(interface, &input)?;
     let bindings = Bindings::generate(interface, &listing, &input)?;
     complete::check(interface, &listing, &bindings)?;
@@ -126,9 +150,9 @@ fn run(
 }
 
 /// The files of one crate: `common/` and a folder for each variant.
-fn crate_files(interface: &Interface, runs: &[Run], version: &str) -> Result<Files> {
+fn crate_files(interface: &Interface, runs: &[Run], pin: &Pin) -> Result<Files> {
     let common = common_names(runs);
-    let header = header(interface, version);
+    let header = header(interface, pin);
     let mut files = Files::new();
     let everything: Vec<&Run> = runs.iter().collect();
     part(
@@ -152,7 +176,11 @@ fn crate_files(interface: &Interface, runs: &[Run], version: &str) -> Result<Fil
     }
     files.insert(
         "mod.rs".into(),
-        format!("{header}{}", root(interface, runs)),
+        format!(
+            "{header}{}{}",
+            hashes(interface, pin),
+            root(interface, runs)
+        ),
     );
     Ok(files)
 }
@@ -391,14 +419,61 @@ impl Shape {
     }
 }
 
-/// The first lines of every generated file.
-fn header(interface: &Interface, version: &str) -> String {
-    let of = if interface.libc {
-        "aio.h of glibc 2.36 and musl 1.2.3".to_owned()
+/// The first lines of every generated file: where it comes from.
+fn header(interface: &Interface, pin: &Pin) -> String {
+    let packages = if interface.libc {
+        let of = |libc: &Libc| libc.packages.values().next().map(source);
+        let sources = [of(&pin.glibc), of(&pin.musl)];
+        sources
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" and ")
     } else {
-        format!("the headers of Linux {version}")
+        let package = pin
+            .kernel
+            .package
+            .as_ref()
+            .map(|package| format!(" ({})", source(package)));
+        format!(
+            "the headers of Linux {}{}",
+            pin.kernel.version,
+            package.unwrap_or_default()
+        )
     };
-    format!("// Generated by `cargo xtask regen` from {of}. Edit xtask/overlay and regenerate.\n\n")
+    format!(
+        "// Generated by `cargo xtask regen` from {packages}.\n// Edit xtask/overlay and run it again.\n\n"
+    )
+}
+
+/// A package as people name it; those of the C libraries come once per architecture.
+fn source(package: &Package) -> String {
+    format!(
+        "{} {}",
+        package.name.replace("-amd64-cross", ""),
+        package.version
+    )
+}
+
+/// The SHA-256 of each header that the items come from.
+fn hashes(interface: &Interface, pin: &Pin) -> String {
+    let groups: &[&Hashes] = if interface.libc {
+        &[&pin.glibc.headers, &pin.musl.headers]
+    } else {
+        &[&pin.kernel.headers]
+    };
+    let mut text = String::new();
+    for (name, hash) in groups.iter().flat_map(|hashes| hashes.get("all")).flatten() {
+        let is_source = interface
+            .sources
+            .iter()
+            .any(|source| format!("/{name}").ends_with(source.header));
+        if is_source {
+            text.push_str(&format!("// {hash}  {name}\n"));
+        }
+    }
+    text.push('\n');
+    text
 }
 
 /// The module that brings the parts together.

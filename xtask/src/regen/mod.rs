@@ -1,20 +1,21 @@
 //! `cargo xtask regen`: the bindings, generated from pinned headers.
 
-mod changes;
+pub mod changes;
 mod complete;
-mod generate;
+pub mod generate;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use similar::TextDiff;
 use uapi_overlay::INTERFACES;
+use uapi_overlay::listing::clang_version;
 
 use crate::headers::Headers;
 use crate::workspace;
-use generate::Files;
+use generate::{Files, Generated};
 
 /// Generates the bindings of uring-sys, aio-sys and posix-aio from the pinned headers.
 #[derive(clap::Args, Debug)]
@@ -32,6 +33,9 @@ pub struct Args {
     repin: bool,
 }
 
+/// The first libclang that knows LoongArch.
+const OLDEST_CLANG: u32 = 16;
+
 /// Runs the command.
 ///
 /// # Errors
@@ -42,16 +46,34 @@ pub fn run(args: &Args) -> Result<()> {
     let bar = crate::progress::spinner();
     let progress = |what: &str| bar.set_message(what.to_owned());
     let cache = workspace::root().join("target/headers");
+    let version = clang_version()?;
+    ensure!(
+        version >= OLDEST_CLANG,
+        "libclang {version} does not know every architecture: {OLDEST_CLANG} does. \
+         On Debian: apt-get install libclang1-19"
+    );
     let headers = Headers::obtain(args.headers.as_deref(), args.repin, &cache, &progress)?;
     let scratch = tempfile::tempdir().context("no folder for scratch files")?;
-    let new = generate::all(&headers, scratch.path(), &progress)?;
+    let Generated { files: new, owed } = generate::all(&headers, scratch.path(), &progress)?;
     let old = committed()?;
     bar.finish_and_clear();
+    if args.repin {
+        println!("The headers are those of Linux {}.", headers.kernel_version);
+        print!("{}", changes::describe(&old, &new)?);
+        if !owed.is_empty() {
+            println!(
+                "To be written before the bindings are whole: {}\n  {}",
+                owed.len(),
+                owed.join("\n  ")
+            );
+        }
+    } else if !owed.is_empty() {
+        bail!("{} faults:\n  {}", owed.len(), owed.join("\n  "));
+    }
     if args.check {
         return check(&old, &new);
     }
     if args.repin {
-        print!("{}", changes::describe(&old, &new)?);
         let pin = crate::headers::pin_path();
         fs::write(&pin, headers.pin_text())
             .with_context(|| format!("cannot write {}", pin.display()))?;
@@ -60,7 +82,11 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// The generated files that stand in the tree.
-fn committed() -> Result<Files> {
+///
+/// # Errors
+///
+/// One of them cannot be read.
+pub fn committed() -> Result<Files> {
     let root = workspace::root();
     let mut files = BTreeMap::new();
     for interface in INTERFACES {

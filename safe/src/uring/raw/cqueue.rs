@@ -60,7 +60,7 @@ pub struct Entry32(pub(crate) Entry, pub(crate) [u64; 2]);
 /// Such a ring has slots of 16 bytes. A completion of 32 bytes takes two of them, and the kernel fills up
 /// before the wrap with entries that mean nothing (`IORING_CQE_F_SKIP`); the queue passes over those. Its
 /// length counts completions, its capacity slots. Waiting counts slots too: the kernel takes a completion of
-/// 32 bytes for two.
+/// 32 bytes for two, and a gap for one.
 #[derive(Clone)]
 pub struct EntryMixed(Entry, [u64; 2]);
 
@@ -471,7 +471,7 @@ impl<E: EntryMarker> Iterator for CompletionQueue<'_, E> {
             let position = self.index.first()?;
             // SAFETY: the kernel has filled this slot and leaves it alone until the head has passed it.
             let (entry, slots) = unsafe { E::read(self.slot(position)) };
-            self.index.advance(slots);
+            self.index.advance_to(position.wrapping_add(slots));
             if !E::MIXED {
                 return Some(entry);
             }

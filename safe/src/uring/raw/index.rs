@@ -46,8 +46,8 @@ impl Orders for AsDocumented {}
 pub(crate) struct SqLocal {
     /// The next slot to write. Ahead of the shared tail by what has not been published.
     tail: Cell<u32>,
-    /// The kernel's head, as last seen.
-    head: Cell<u32>,
+    /// Where there is no slot left: the kernel's head, as last seen, plus the number of slots.
+    end: Cell<u32>,
     /// The number of slots. Zero only in a forked child.
     entries: Cell<u32>,
 }
@@ -67,7 +67,8 @@ pub(crate) struct CqLocal {
 impl SqLocal {
     /// Begins with the indexes of a queue that exists.
     pub(crate) fn start(&self, entries: u32, head: impl Word, tail: impl Word) {
-        self.head.set(head.load(Ordering::Acquire));
+        self.end
+            .set(head.load(Ordering::Acquire).wrapping_add(entries));
         self.tail.set(tail.load(Ordering::Acquire));
         self.entries.set(entries);
     }
@@ -117,17 +118,17 @@ impl<'a, W: Word, O: Orders> Producer<'a, W, O> {
         self.local.entries.get()
     }
 
-    /// The slots in use, as far as is known.
+    /// The free slots, as far as is known.
     #[inline]
-    pub(crate) fn used(&self) -> u32 {
-        self.local.tail.get().wrapping_sub(self.local.head.get())
+    pub(crate) fn free(&self) -> u32 {
+        self.local.end.get().wrapping_sub(self.local.tail.get())
     }
 
     /// The position of the first free slot, if at least `slots` are free. Looks at the kernel's head only
     /// when they seem not to be.
     #[inline]
     pub(crate) fn reserve(&self, slots: u32) -> Option<u32> {
-        if self.capacity().wrapping_sub(self.used()) >= slots || self.refreshed(slots) {
+        if self.free() >= slots || self.refreshed(slots) {
             Some(self.local.tail.get())
         } else {
             None
@@ -137,29 +138,19 @@ impl<'a, W: Word, O: Orders> Producer<'a, W, O> {
     #[cold]
     fn refreshed(&self, slots: u32) -> bool {
         self.refresh();
-        self.capacity().wrapping_sub(self.used()) >= slots
+        self.free() >= slots
     }
 
-    /// Counts `slots` from the reserved position as written. The kernel sees them after [`publish`].
-    ///
-    /// [`publish`]: Self::publish
+    /// Counts what lies before `position` as written. The kernel sees it after [`publish`](Self::publish).
     #[inline]
-    pub(crate) fn advance(&self, slots: u32) {
-        self.local
-            .tail
-            .set(self.local.tail.get().wrapping_add(slots));
+    pub(crate) fn advance_to(&self, position: u32) {
+        self.local.tail.set(position);
     }
 
     /// The next position to write.
     #[inline]
     pub(crate) fn position(&self) -> u32 {
         self.local.tail.get()
-    }
-
-    /// Takes back what was written from `position` on, none of which has been published.
-    #[inline]
-    pub(crate) fn retract_to(&self, position: u32) {
-        self.local.tail.set(position);
     }
 
     /// Shows the kernel all that was written.
@@ -174,7 +165,10 @@ impl<'a, W: Word, O: Orders> Producer<'a, W, O> {
     #[inline]
     pub(crate) fn refresh(&self) {
         if self.local.entries.get() != 0 {
-            self.local.head.set(self.head.load(O::SQ_HEAD_LOAD));
+            let head = self.head.load(O::SQ_HEAD_LOAD);
+            self.local
+                .end
+                .set(head.wrapping_add(self.local.entries.get()));
         }
     }
 }
@@ -219,13 +213,11 @@ impl<'a, W: Word, O: Orders> Consumer<'a, W, O> {
         (head != self.local.tail.get()).then_some(head)
     }
 
-    /// Counts `slots` from the first as read. They are never given out again; the kernel may fill them
-    /// after [`publish`](Self::publish).
+    /// Counts what lies before `position` as read. It is never given out again; the kernel may fill it after
+    /// [`publish`](Self::publish).
     #[inline]
-    pub(crate) fn advance(&self, slots: u32) {
-        self.local
-            .head
-            .set(self.local.head.get().wrapping_add(slots));
+    pub(crate) fn advance_to(&self, position: u32) {
+        self.local.head.set(position);
     }
 
     /// Gives the kernel all slots that were read.

@@ -101,7 +101,7 @@ fn push<O: Orders>(ring: &Ring, producer: &Producer<'_, Arc<AtomicU32>, O>, valu
     loop {
         if let Some(position) = producer.reserve(1) {
             ring.write(position, value);
-            producer.advance(1);
+            producer.advance_to(position.wrapping_add(1));
             producer.publish();
             return;
         }
@@ -114,7 +114,7 @@ fn reap<O: Orders>(ring: &Ring, consumer: &Consumer<'_, Arc<AtomicU32>, O>) -> O
     consumer.refresh();
     let position = consumer.first()?;
     let value = ring.read(position);
-    consumer.advance(1);
+    consumer.advance_to(position.wrapping_add(1));
     consumer.publish();
     Some(value)
 }

@@ -11,7 +11,8 @@
 //! | A registered ring is remembered by the ring, with the thread that registered it | by one `Submitter` value | the registration would hardly be used, or by a thread where the index is another ring; and dropping the ring would leave it alive |
 //! | `SubmitArgs::sigmask` and `enter` pass the kernel's size of a signal set | the C library's | the kernel refuses that |
 //! | Errors of `build` have a [`SetupError`] as their source, and `EEXIST`, `EBADFD` and `EOWNERDEAD` of a submission a [`RingError`]; `raw_os_error()` is `None` for them, `kind()` the same | the bare errno | "File exists" does not say that the ring is another thread's |
-//! | Submitting takes no system call where there is nothing to do | always one, without `SQPOLL` | cost |
+//! | Flags that do not go together are refused by name before the system call | the kernel's `EINVAL` | it does not say which |
+//! | Submitting takes no system call where there is nothing to submit, wait for or flush | always one, without `SQPOLL` | cost; rings with `COOP_TASKRUN` and no `TASKRUN_FLAG` are entered all the same |
 //! | `push` on a full queue looks at the kernel's head once more | `sync` does | an entry that fits is not refused |
 //! | `CompletionStatus::is_empty` and the flags of the queues may not be used, or say nothing, in a forked child | undefined | see the first row |
 //!
@@ -23,16 +24,19 @@
 //! [`RingError::Forked`]: crate::error::RingError::Forked
 //! [`SetupError`]: crate::error::SetupError
 
+pub mod buf_ring;
 mod builder;
 pub mod capabilities;
 pub mod cqueue;
 mod diagnose;
+mod enter;
 pub(crate) mod flags;
 mod index;
 mod memory;
 pub mod opcode;
 mod params;
 mod query;
+pub mod region;
 pub mod register;
 mod registered;
 mod rewind;
@@ -41,17 +45,17 @@ mod sqe;
 pub mod squeue;
 mod submit;
 pub mod types;
-mod wait;
+pub mod zcrx;
 
 #[cfg(all(test, loom))]
 mod loom;
 
 pub use builder::Builder;
 pub use cqueue::{CompletionQueue, CompletionStatus};
+pub use enter::EnterFlags;
 pub use memory::Sizes;
 pub use params::Parameters;
 pub use register::Probe;
 pub use ring::IoUring;
 pub use squeue::SubmissionQueue;
 pub use submit::Submitter;
-pub use wait::EnterFlags;

@@ -18,6 +18,12 @@ thread_local! {
     };
 }
 
+/// The calling thread, by a number that no later thread gets.
+#[inline]
+pub(crate) fn this_thread() -> u64 {
+    THREAD.with(|thread| *thread)
+}
+
 /// The index by which the kernel named a new ring that has no descriptor. It goes with the value.
 pub(crate) struct OwnedIndex(u32);
 
@@ -84,8 +90,7 @@ impl Registered {
     pub(crate) fn index(&self) -> Option<u32> {
         // Relaxed: a value that matters here was stored by this same thread.
         let thread = self.thread.load(Ordering::Relaxed);
-        (thread != 0 && thread == THREAD.with(|thread| *thread))
-            .then(|| self.index.load(Ordering::Relaxed))
+        (thread != 0 && thread == this_thread()).then(|| self.index.load(Ordering::Relaxed))
     }
 
     /// Claims the place for an index, unless there is one, of whichever thread.
@@ -98,8 +103,7 @@ impl Registered {
     /// Fills the claimed place.
     pub(crate) fn set(&self, index: u32) {
         self.index.store(index, Ordering::Relaxed);
-        self.thread
-            .store(THREAD.with(|thread| *thread), Ordering::Relaxed);
+        self.thread.store(this_thread(), Ordering::Relaxed);
     }
 
     /// Empties the place.

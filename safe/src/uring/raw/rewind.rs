@@ -131,7 +131,7 @@ mod tests {
                 let Some(at) = queue.reserve(1) else { break };
                 // SAFETY: the position is less than 8, since nothing wraps.
                 unsafe { sqes.add(at as usize * 64).cast::<u64>().write(next) };
-                queue.advance(1);
+                queue.advance_to(at + 1);
                 next += 1;
                 pushed += 1;
             }

@@ -4,13 +4,13 @@ use std::ffi::c_void;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use uring_sys::*;
 
 use super::index::{CqLocal, SqLocal};
 use super::memory::Memory;
-use super::registered::{OwnedIndex, Registered};
+use super::registered::{OwnedIndex, Registered, this_thread};
 use super::rewind::Rewind;
 use super::{Builder, CompletionQueue, Parameters, SubmissionQueue, Submitter, cqueue, squeue};
 use crate::error::{RingError, SetupError, SetupReason};
@@ -69,6 +69,8 @@ pub(crate) struct Core {
     /// `None` with `IORING_SETUP_REGISTERED_FD_ONLY`.
     fd: Option<OwnedFd>,
     pub(crate) registered: Registered,
+    /// The thread that made the ring, or enabled it.
+    owner: AtomicU64,
     pub(crate) params: Parameters,
     pub(crate) sq_head: SharedWord,
     pub(crate) sq_tail: SharedWord,
@@ -154,7 +156,7 @@ impl Core {
         // SAFETY: the argument by the caller's promise. What the entries point to is valid by the promise
         // made when they were pushed.
         let result = unsafe { io_uring_enter2(fd, to_submit, want, flags, arg, size) };
-        usize::try_from(result).map_err(|_| error_of(-result))
+        usize::try_from(result).map_err(|_| enter_error(-result))
     }
 
     /// io_uring_register(2), by the registered index where the kernel takes it.
@@ -177,13 +179,17 @@ impl Core {
         };
         // SAFETY: by the caller's promise.
         let result = unsafe { io_uring_register(fd, opcode, arg, nr_args) };
-        u32::try_from(result).map_err(|_| error_of(-result))
+        let result = u32::try_from(result).map_err(|_| self.register_error(-result))?;
+        if opcode & !IORING_REGISTER_USE_REGISTERED_RING == IORING_REGISTER_ENABLE_RINGS {
+            self.owner.store(this_thread(), Ordering::Relaxed);
+        }
+        Ok(result)
     }
 }
 
-/// The error for an errno of io_uring_enter(2) or io_uring_register(2).
+/// The error for an errno of io_uring_enter(2).
 #[cold]
-fn error_of(errno: i32) -> io::Error {
+fn enter_error(errno: i32) -> io::Error {
     match RingError::of_enter(errno) {
         Some(error) => error.into(),
         None => io::Error::from_raw_os_error(errno),
@@ -203,6 +209,17 @@ impl Drop for Core {
 }
 
 impl Core {
+    /// The error for an errno of io_uring_register(2), where `EEXIST` mostly is about what is registered.
+    #[cold]
+    fn register_error(&self, errno: i32) -> io::Error {
+        let foreign = self.owner.load(Ordering::Relaxed) != this_thread();
+        if errno == libc::EEXIST && self.params.is_setup_single_issuer() && foreign {
+            RingError::WrongThread.into()
+        } else {
+            io::Error::from_raw_os_error(errno)
+        }
+    }
+
     /// Takes the ring out of the thread's registered rings.
     pub(crate) fn unregister_index(&self, index: u32) -> io::Result<()> {
         let update = io_uring_rsrc_update {
@@ -330,6 +347,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
             core: Core {
                 fd,
                 registered,
+                owner: AtomicU64::new(this_thread()),
                 params: Parameters(params),
                 sq_head: sq.head,
                 sq_tail: sq.tail,

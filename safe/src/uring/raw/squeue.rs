@@ -202,7 +202,7 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
     /// The slots in use, as of the last [`sync`](Self::sync).
     #[inline]
     pub fn len(&self) -> usize {
-        self.index.used() as usize
+        self.capacity() - self.index.free() as usize
     }
 
     /// Whether no slot is in use, as of the last [`sync`](Self::sync).
@@ -214,7 +214,7 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
     /// Whether no slot is free, as of the last [`sync`](Self::sync).
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.len() == self.capacity()
+        self.index.free() == 0
     }
 
     /// Puts a copy of `entry` into the queue, or fails if there is no room. Room that the kernel has made
@@ -244,13 +244,14 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
     pub unsafe fn push(&mut self, entry: &E) -> Result<(), PushError> {
         let source = ptr::from_ref(entry).cast::<u8>();
         let slots = self.slots_of(entry);
-        let at = self.place(slots)?;
+        let position = self.place(slots)?;
+        let at = self.slot(position);
         // SAFETY: `place` answered `slots` free slots, which are ours to write; `entry` has at least as many
         // bytes, because only an entry that consists of two slots takes two.
         unsafe {
             source.copy_to_nonoverlapping(at.as_ptr(), slots as usize * Shape::<E>::STRIDE);
         }
-        self.index.advance(slots);
+        self.index.advance_to(position.wrapping_add(slots));
         Ok(())
     }
 
@@ -271,7 +272,7 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
             let pushed = unsafe { self.push(entry) };
             if pushed.is_err() {
                 // Only in a ring of mixed sizes. The kernel has not been shown any of them.
-                self.index.retract_to(before);
+                self.index.advance_to(before);
                 return Err(PushError);
             }
         }
@@ -301,7 +302,7 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
     ///
     /// # Safety
     ///
-    /// As for [`push`](Self::push), for the entry that `fill` leaves.
+    /// As for [`push`](Self::push), for the entry that `fill` leaves. `fill` does not fork the process.
     #[inline]
     pub unsafe fn push_with(&mut self, fill: impl FnOnce(&mut E)) -> Result<(), PushError> {
         if Shape::<E>::MIXED {
@@ -310,7 +311,8 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
             // SAFETY: by the caller's promise.
             return unsafe { self.push(&entry) };
         }
-        let slot = self.place(1)?.cast::<E>();
+        let position = self.place(1)?;
+        let slot = self.slot(position).cast::<E>();
         // SAFETY: the slot is free, so the kernel does not even read it; it is one `E`, aligned as the kernel
         // aligns slots (the mapping is page aligned and the stride is the size of `E`); zero is a value of
         // each entry type.
@@ -319,7 +321,7 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
             &mut *slot.as_ptr()
         };
         fill(slot);
-        self.index.advance(1);
+        self.index.advance_to(position.wrapping_add(1));
         Ok(())
     }
 
@@ -334,9 +336,9 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
         }
     }
 
-    /// The address of `slots` free slots side by side.
+    /// The position of `slots` free slots side by side.
     #[inline]
-    fn place(&mut self, slots: u32) -> Result<NonNull<u8>, PushError> {
+    fn place(&mut self, slots: u32) -> Result<u32, PushError> {
         let mut position = self.index.reserve(slots).ok_or(PushError)?;
         if Shape::<E>::MIXED && slots == 2 && position & self.mask == self.mask {
             position = self.index.reserve(slots + 1).ok_or(PushError)?;
@@ -347,10 +349,10 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
             pad.flags = uring_sys::IOSQE_CQE_SKIP_SUCCESS;
             // SAFETY: the slot is free, thus ours to write.
             unsafe { self.slot(position).cast().write(pad) };
-            self.index.advance(1);
             position = position.wrapping_add(1);
+            self.index.advance_to(position);
         }
-        Ok(self.slot(position))
+        Ok(position)
     }
 
     #[inline]

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 
 use uring_sys::*;
 
+use super::enter::EnterFlags;
 use super::index::{AsDocumented, flags_after_publishing};
 use super::ring::Core;
 use super::types::SubmitArgs;
-use super::wait::EnterFlags;
 use crate::sync::Word;
 
 /// Submits what lies in the submission queue, waits for completions, and registers things with the ring.
@@ -133,30 +133,31 @@ impl<'a> Submitter<'a> {
     }
 
     /// Makes the kernel post the completions that it holds back: those that found the completion queue
-    /// full, and those whose work waits (`IORING_SETUP_TASKRUN_FLAG`). Answers whether it had to be entered.
+    /// full, and those whose work waits for the task. Answers whether it had to be entered.
     ///
-    /// There is no system call where the ring's flags say that nothing is held back. For that
-    /// `IORING_SETUP_DEFER_TASKRUN` needs `IORING_SETUP_TASKRUN_FLAG`; without it, completions are posted
-    /// only while waiting. A ring with `IORING_SETUP_IOPOLL` polls its devices here.
+    /// There is no system call where the ring's flags say that nothing is held back. They cannot say so,
+    /// and the kernel is always entered, with `IORING_SETUP_IOPOLL`, where this polls the devices, and
+    /// with `IORING_SETUP_COOP_TASKRUN` or `IORING_SETUP_DEFER_TASKRUN` but no `IORING_SETUP_TASKRUN_FLAG`.
     #[inline]
     pub fn flush_completions(&self) -> io::Result<bool> {
-        let held_back = self.core.is_here()
-            // Relaxed: a hint; entering the kernel orders everything.
-            && self.core.sq_flags.load(Ordering::Relaxed) & HELD_BACK != 0;
-        if !held_back && !self.polls_by_entering() && self.core.is_here() {
-            return Ok(false);
+        // Relaxed: a hint; entering the kernel orders everything. In a child, entering says what is wrong.
+        let needed = !self.core.is_here()
+            || self.core.sq_flags.load(Ordering::Relaxed) & HELD_BACK != 0
+            || self.polls_by_entering()
+            || self.hides_work(IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN);
+        if needed {
+            // SAFETY: no argument.
+            unsafe {
+                self.core.enter(
+                    0,
+                    0,
+                    IORING_ENTER_GETEVENTS,
+                    ptr::null(),
+                    KERNEL_SIGSET_SIZE,
+                )?;
+            }
         }
-        // SAFETY: no argument.
-        unsafe {
-            self.core.enter(
-                0,
-                0,
-                IORING_ENTER_GETEVENTS,
-                ptr::null(),
-                KERNEL_SIGSET_SIZE,
-            )?;
-        }
-        Ok(true)
+        Ok(needed)
     }
 
     /// Waits until the submission queue has room. For rings with `IORING_SETUP_SQPOLL`; others have room
@@ -174,6 +175,13 @@ impl<'a> Submitter<'a> {
     fn polls_by_entering(&self) -> bool {
         self.core.params.flags() & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)
             == IORING_SETUP_IOPOLL
+    }
+
+    /// Whether completion work waits for the task, by one of these flags, without a flag that tells.
+    #[inline]
+    fn hides_work(&self, by: u32) -> bool {
+        let setup = self.core.params.flags();
+        setup & by != 0 && setup & IORING_SETUP_TASKRUN_FLAG == 0
     }
 
     /// Enters the kernel with what is to be submitted, waited for and flushed, if there is anything.
@@ -233,9 +241,7 @@ impl<'a> Submitter<'a> {
         let submit = if !sqpoll {
             // Tasks that are not interrupted run their completion work at any entry, and programs count on
             // that where no flag tells them of it.
-            queued > 0
-                || setup & (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
-                    == IORING_SETUP_COOP_TASKRUN
+            queued > 0 || self.hides_work(IORING_SETUP_COOP_TASKRUN)
         } else if queued > 0 && state & IORING_SQ_NEED_WAKEUP != 0 {
             flags |= IORING_ENTER_SQ_WAKEUP;
             true
@@ -264,16 +270,28 @@ impl<'a> Submitter<'a> {
         unsafe { self.core.register(opcode, arg, nr_args) }
     }
 
+    /// Maps `len` bytes of the ring's, from `offset`. `EBADF` if the ring has no descriptor.
+    pub(crate) fn map(&self, offset: u64, len: usize) -> io::Result<crate::mmap::Mmap> {
+        if !self.core.is_here() {
+            return Err(crate::error::RingError::Forked.into());
+        }
+        match self.core.raw_fd() {
+            -1 => Err(io::Error::from_raw_os_error(libc::EBADF)),
+            // SAFETY: the descriptor is the ring's own, and the ring is borrowed.
+            fd => crate::mmap::Mmap::of(
+                unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) },
+                offset,
+                len,
+            ),
+        }
+    }
+
     /// Enables a ring made with `IORING_SETUP_R_DISABLED`. With `IORING_SETUP_SINGLE_ISSUER` the calling
     /// thread becomes its owner. `EBADFD` if it is enabled. Since Linux 5.10.
     pub fn register_enable_rings(&self) -> io::Result<()> {
         // SAFETY: the operation takes no argument.
-        match unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null(), 0) } {
-            Ok(_) => Ok(()),
-            // Here the errno means the opposite of what it means elsewhere.
-            Err(error) if is_not_enabled(&error) => Err(io::Error::from_raw_os_error(libc::EBADFD)),
-            Err(error) => Err(error),
-        }
+        unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null(), 0) }?;
+        Ok(())
     }
 
     /// Registers the ring with the calling thread, which makes its calls cheaper from then on: the kernel
@@ -320,13 +338,6 @@ impl<'a> Submitter<'a> {
 const WAIT_FLAGS: EnterFlags = EnterFlags::GETEVENTS
     .union(EnterFlags::ABS_TIMER)
     .union(EnterFlags::NO_IOWAIT);
-
-fn is_not_enabled(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .and_then(|source| source.downcast_ref())
-        .is_some_and(|error| matches!(error, crate::error::RingError::NotEnabled))
-}
 
 impl std::fmt::Debug for Submitter<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -60,7 +60,7 @@ impl PollRemove {
 builder! {
     /// Changes a poll that is armed: what it waits for, its `user_data`, or both. Since Linux 5.13.
     ///
-    /// Errors are those of [`PollRemove`], and `-EINVAL` if nothing is to change.
+    /// Errors are those of [`PollRemove`], which this is as long as nothing is to change.
     PollUpdate -> Entry = IORING_OP_POLL_REMOVE {}
 }
 

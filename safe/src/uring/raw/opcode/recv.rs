@@ -55,6 +55,14 @@ impl RecvMulti {
             SendRecvFlags::MULTISHOT,
         ))
     }
+
+    /// Ends it with the receive that makes it this many bytes in all, or more; 0 for without end.
+    /// Since Linux 6.17.
+    #[inline]
+    pub fn total_len(mut self, total_len: u32) -> Self {
+        self.0.as_raw_mut().set_optlen(total_len);
+        self
+    }
 }
 
 builder! {
@@ -94,6 +102,14 @@ impl RecvMultiBundle {
     pub fn new(fd: impl UseFixed, buf_group: u16) -> Self {
         let both = SendRecvFlags::MULTISHOT.union(SendRecvFlags::BUNDLE);
         Self(provided(Self::CODE, fd, buf_group, both))
+    }
+
+    /// Ends it with the receive that makes it this many bytes in all, or more; 0 for without end.
+    /// Since Linux 6.17.
+    #[inline]
+    pub fn total_len(mut self, total_len: u32) -> Self {
+        self.0.as_raw_mut().set_optlen(total_len);
+        self
     }
 }
 

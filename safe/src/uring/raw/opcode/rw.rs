@@ -188,8 +188,8 @@ builder! {
 }
 
 impl ReadMulti {
-    /// The file, how many bytes at most in each buffer (0: as many as it holds), and the group of
-    /// buffers.
+    /// The file, a length which must be 0 (else `-EINVAL`, still on Linux 6.18): each read fills as
+    /// much of a buffer as it can; and the group of buffers.
     #[inline]
     pub fn new(fd: impl UseFixed, len: u32, buf_group: u16) -> Self {
         Self(entry_on(Self::CODE, fd, |sqe| {

@@ -9,7 +9,7 @@ use uring_sys::*;
 
 use super::super::memory::Memory;
 use super::super::{cqueue, query, squeue};
-use super::{IoUring, error_of};
+use super::IoUring;
 use crate::error::RingError;
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
@@ -49,7 +49,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         // What forgotten queues have not published is published now: the kernel moves what it can see.
         drop(self.submission());
         drop(self.completion());
-        let params = resized::<C>(fd.as_fd(), &old, sq_entries, cq_entries)?;
+        let params =
+            resized::<C>(fd.as_fd(), &old, sq_entries, cq_entries).map_err(|error| match error
+                .raw_os_error()
+            {
+                Some(errno) => self.core.register_error(errno),
+                None => error,
+            })?;
         // From here on the old memory is dead.
         match Memory::map::<S, C>(fd.as_fd(), &params) {
             Ok(memory) => {
@@ -132,7 +138,7 @@ fn resized<C: cqueue::EntryMarker>(
         )
     };
     if result < 0 {
-        return Err(error_of(-result));
+        return Err(io::Error::from_raw_os_error(-result));
     }
     let mut params = *old;
     params.sq_entries = answer.sq_entries;

@@ -64,19 +64,6 @@ impl From<Duration> for Timespec {
     }
 }
 
-/// The size of the kernel's set of signals in bytes. The C library's `sigset_t` is larger, and
-/// begins with it.
-const KERNEL_SIGSET_SIZE: u32 = if cfg!(any(
-    target_arch = "mips",
-    target_arch = "mips64",
-    target_arch = "mips32r6",
-    target_arch = "mips64r6"
-)) {
-    16
-} else {
-    8
-};
-
 /// How to wait for completions: how long, and with which signals blocked.
 ///
 /// It borrows what it leads to, so that cannot go away before it is used:
@@ -119,7 +106,9 @@ impl<'prev, 'now> SubmitArgs<'prev, 'now> {
     #[inline]
     pub fn sigmask<'new>(mut self, sigmask: &'new libc::sigset_t) -> SubmitArgs<'now, 'new> {
         self.args.sigmask = std::ptr::from_ref(sigmask).expose_provenance() as u64;
-        self.args.sigmask_sz = KERNEL_SIGSET_SIZE;
+        // The C library's `sigset_t` begins with the kernel's and is longer, which the kernel would
+        // refuse.
+        self.args.sigmask_sz = uring_sys::KERNEL_SIGSET_SIZE as u32;
         SubmitArgs {
             args: self.args,
             prev: self.now,

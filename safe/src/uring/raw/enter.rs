@@ -1,4 +1,4 @@
-//! How to wait for completions.
+//! What to enter the kernel for.
 
 use bitflags::bitflags;
 
