@@ -1,10 +1,13 @@
 // Included twice by `register_compat.rs`, where `api` is one crate or the other.
 
 use api::register::{Restriction, SKIP_FILE};
-use api::types::{self, CancelBuilder, CloneBuffersFlags, Fd, Fixed, Napi, NapiTracking, Timespec};
+use api::types::{CancelBuilder, CloneBuffersFlags, Fd, Fixed, Napi, NapiTracking, Timespec};
 use api::{Builder, IoUring, Probe, Submitter, cqueue, opcode, squeue};
 use std::io;
 use std::os::fd::AsRawFd;
+
+/// `IOU_PBUF_RING_MMAP`, whose type differs.
+const KERNELS: u16 = 1;
 
 /// What a call says: nothing, or the errno.
 fn said<T>(result: io::Result<T>) -> i32 {
@@ -124,7 +127,7 @@ fn others(submitter: &Submitter<'_>) -> io::Result<Vec<i32>> {
     seen.push(i32::from(napi.prefer_busy_poll()));
 
     // SAFETY: the kernel allocates the ring, in which there are no buffers.
-    unsafe { submitter.register_buf_ring_with_flags(0, 4, 2, types::IOU_PBUF_RING_MMAP as u16) }?;
+    unsafe { submitter.register_buf_ring_with_flags(0, 4, 2, KERNELS) }?;
     submitter.unregister_buf_ring(2)?;
     seen.push(said(submitter.unregister_buf_ring(2)));
 
@@ -139,12 +142,13 @@ fn others(submitter: &Submitter<'_>) -> io::Result<Vec<i32>> {
 fn restricted() -> io::Result<Vec<i32>> {
     let mut builder: Builder<squeue::Entry, cqueue::Entry> = IoUring::builder();
     let mut ring = builder.setup_r_disabled().build(2)?;
-    ring.submitter().register_restrictions(&mut [
+    let allowed: &mut [Restriction] = &mut [
         Restriction::sqe_op(opcode::Nop::CODE),
         Restriction::register_op(12),
         Restriction::sqe_flags_allowed(squeue::Flags::ASYNC.bits()),
         Restriction::sqe_flags_required(0),
-    ])?;
+    ];
+    ring.submitter().register_restrictions(allowed)?;
     ring.submitter().register_enable_rings()?;
     let timeout = Timespec::new();
     Ok(vec![
