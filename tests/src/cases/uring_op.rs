@@ -1,5 +1,6 @@
 //! io_uring operations: the area `uring/op`, a file per subject.
 
+mod accept;
 mod buffers;
 mod cancel;
 mod cmd;
@@ -39,6 +40,7 @@ use crate::support::names::Res;
 
 /// The cases, a slice per file.
 pub static FILES: &[&[Case]] = &[
+    accept::CASES,
     buffers::CASES,
     cancel::CASES,
     cmd::CASES,

@@ -201,7 +201,7 @@ fn multishot_read(file: &impl AsRawFd, group: u16) -> Op {
     .buf(group)
 }
 
-/// Without a group, with a length, and on a file that cannot be waited for. Fact 4.1, line 52.
+/// Without a group, with a length, and on a file that cannot be waited for.
 fn read_multishot_bad(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let file = pattern_file(cx, "f", 100)?;
@@ -287,7 +287,7 @@ fn read_multishot(cx: &mut Context) -> Run {
     until_exhausted(cx, multishot_read(&reader, 0), &mut File::from(writer))
 }
 
-/// Fact 4.1, line 51: also what it may not be combined with, and the end of the connection.
+/// Also what it may not be combined with, and the end of the connection.
 fn recv_multishot(cx: &mut Context) -> Run {
     let (a, mut b) = UnixStream::pair()?;
     let empty = Mem::zeroed(0);
@@ -336,7 +336,7 @@ fn remove_bad(_: &mut Context) -> Run {
     )
 }
 
-/// As many as there are, and those are gone. Fact 4.1, line 49.
+/// As many as there are, and those are gone.
 fn remove_count(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let file = pattern_file(cx, "f", 100)?;

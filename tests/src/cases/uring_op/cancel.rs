@@ -275,7 +275,7 @@ fn reading(_: &mut Context) -> Run {
     pass()
 }
 
-/// One by its `user_data`; a timeout as well as a poll. Fact 4.1, line 37.
+/// One by its `user_data`; a timeout as well as a poll.
 fn by_user_data(_: &mut Context) -> Run {
     let mut ring = ring()?;
     let _pipes = waiting(&mut ring, &[(1, 0), (2, 1), (3, 0)])?;

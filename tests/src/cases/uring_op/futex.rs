@@ -160,7 +160,7 @@ fn wait_cancel(cx: &mut Context) -> Run {
     pass()
 }
 
-/// A wake ends as many waits as it says, the oldest first, and counts them. Fact 4.1, line 65.
+/// A wake ends as many waits as it says, the oldest first, and counts them.
 fn wait_wake(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let word = word(7);

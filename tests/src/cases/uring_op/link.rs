@@ -103,7 +103,7 @@ fn bad(_: &mut Context) -> Run {
     )
 }
 
-/// With the flag only a failure posts a completion. Fact 4.1, line 34.
+/// With the flag only a failure posts a completion.
 fn cqe_skip(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     ring.start(&[nop().with(IOSQE_CQE_SKIP_SUCCESS).tag(1), nop().tag(2)])?;
@@ -208,7 +208,7 @@ fn fixed_file(cx: &mut Context) -> Run {
     )
 }
 
-/// A hard link goes on after a failure, a link does not. Fact 4.1, line 31.
+/// A hard link goes on after a failure, a link does not.
 fn hardlink(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let expired = timeout(nanosecond(), 0, 0);
@@ -240,7 +240,7 @@ fn hardlink(cx: &mut Context) -> Run {
     pass()
 }
 
-/// Links run one after the other; a failure cancels the rest of its chain and no other. Fact 4.1, line 30.
+/// Links run one after the other; a failure cancels the rest of its chain and no other.
 fn link(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let linked = nop().with(IOSQE_IO_LINK);

@@ -225,7 +225,7 @@ fn sendmsg_bad(cx: &mut Context) -> Run {
     bad(cx, IORING_OP_SENDMSG)
 }
 
-/// Each datagram takes a buffer: a header that tells the lengths, the address, the data. Fact 4.1, line 51.
+/// Each datagram takes a buffer: a header that tells the lengths, the address, the data.
 fn multishot(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let (a, b) = (
@@ -342,7 +342,7 @@ fn control(cx: &mut Context) -> Run {
     pass()
 }
 
-/// The parts are sent in order, and the header is not needed once it was submitted. Fact 4.1, line 54.
+/// The parts are sent in order, and the header is not needed once it was submitted.
 fn sendmsg_parts(_: &mut Context) -> Run {
     let mut ring = ring()?;
     let (a, mut b) = UnixStream::pair()?;

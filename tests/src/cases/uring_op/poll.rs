@@ -161,7 +161,7 @@ fn level(_: &mut Context) -> Run {
     )
 }
 
-/// Each event posts a completion with F_MORE, until the poll is removed. Fact 4.1, line 40.
+/// Each event posts a completion with F_MORE, until the poll is removed.
 fn multishot(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let (reader, writer) = pipe()?;
@@ -240,7 +240,7 @@ fn remove(_: &mut Context) -> Run {
     refuses(&mut ring, &[("once more", removed(0).tag(1), libc::ENOENT)])
 }
 
-/// The events and the `user_data` of a poll are changed, one or both. Fact 4.1, line 41.
+/// The events and the `user_data` of a poll are changed, one or both.
 fn update(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let (a, mut b) = UnixStream::pair()?;

@@ -112,7 +112,7 @@ fn never() -> Op {
     timeout(seconds(3600), 0, 0)
 }
 
-/// Alone, behind another, with a time that is none. The chain of a bad one is cancelled. Fact 4.1, line 32.
+/// Alone, behind another, with a time that is none. The chain of a bad one is cancelled.
 fn link_bad(_: &mut Context) -> Run {
     let mut ring = ring()?;
     refuses(
@@ -276,7 +276,7 @@ fn clocks(cx: &mut Context) -> Run {
     )
 }
 
-/// After as many completions as it says a timeout ends with 0. Fact 4.1, line 36.
+/// After as many completions as it says a timeout ends with 0.
 fn count(_: &mut Context) -> Run {
     let mut ring = ring()?;
     for count in [1, 3] {

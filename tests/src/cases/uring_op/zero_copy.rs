@@ -103,7 +103,7 @@ fn sent(
 }
 
 /// Files that are no sockets, sockets that cannot, memory that is not there. A notification follows where the first
-/// completion says so. Fact 4.1, line 53.
+/// completion says so.
 fn bad(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let (a, mut b) = tcp_pair()?;

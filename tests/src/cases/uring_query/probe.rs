@@ -14,7 +14,12 @@ const ITEM: &[&str] = &["IORING_REGISTER_PROBE"];
 
 pub(super) static CASES: &[Case] = &[
     Case::new("uring/query/probe/bad", ITEM, kernel(5, 6), bad),
-    Case::new("uring/query/probe/last", ITEM, kernel(5, 6), last),
+    Case::new(
+        "uring/query/probe/last",
+        &["IORING_REGISTER_PROBE", "IO_URING_OP_SUPPORTED"],
+        kernel(5, 6),
+        last,
+    ),
     Case::new("uring/query/probe/short", ITEM, kernel(5, 6), short),
 ];
 
@@ -60,6 +65,9 @@ fn last(cx: &mut Context) -> Run {
     );
     for (i, op) in probe.ops.iter().enumerate() {
         ensure_eq!(usize::from(op.op), i, "opcode of entry {i}");
+        // NOP is in every kernel.
+        let nop = op.op != IORING_OP_NOP || op.flags & IO_URING_OP_SUPPORTED != 0;
+        ensure!(nop, "NOP is not supported");
         ensure!(
             op.resv == 0 && op.resv2 == 0,
             "reserved fields of entry {i} are set"

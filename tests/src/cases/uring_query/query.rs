@@ -1,4 +1,4 @@
-//! `IORING_REGISTER_QUERY` itself. Fact 4.1, line 14.
+//! `IORING_REGISTER_QUERY` itself.
 
 use uring_sys::*;
 

@@ -97,7 +97,7 @@ fn abs_timer(cx: &mut Context) -> Run {
     pass()
 }
 
-/// Unknown flags, no ring, nothing to do. Fact 4.1, line 2.
+/// Unknown flags, no ring, nothing to do.
 fn bad(cx: &mut Context) -> Run {
     let file = pattern_file(cx, "f", 1)?;
     let ring = Ring::new(8, 0)?;
@@ -121,7 +121,7 @@ fn bad(cx: &mut Context) -> Run {
     pass()
 }
 
-/// An index in the array that is none of an entry is counted as dropped, and nothing is submitted. Fact 4.1, line 3.
+/// An index in the array that is none of an entry is counted as dropped, and nothing is submitted.
 fn dropped(_: &mut Context) -> Run {
     let mut ring = Ring::new(4, 0)?;
     let off = ring.params().sq_off;
@@ -169,7 +169,7 @@ fn timed_wait(ring: &Ring, flags: u32, seconds: i64, size: usize) -> i32 {
     unsafe { io_uring_enter2(ring.as_raw_fd(), 0, 1, flags, (&raw mut arg).cast(), size) }
 }
 
-/// Waiting for n completions returns when n are there, also those of before. Fact 4.1, line 2.
+/// Waiting for n completions returns when n are there, also those of before.
 fn getevents(_: &mut Context) -> Run {
     let mut ring = Ring::new(8, 0)?;
     ring.start(&[nop(), nop(), nop(), nop()])?;
@@ -208,7 +208,7 @@ fn no_iowait(cx: &mut Context) -> Run {
     pass()
 }
 
-/// Completions for which there is no room are kept, in order, and a flag tells. Fact 4.1, line 10.
+/// Completions for which there is no room are kept, in order, and a flag tells.
 fn overflow(_: &mut Context) -> Run {
     let params = io_uring_params {
         flags: IORING_SETUP_CQSIZE,

@@ -161,7 +161,7 @@ fn r_disabled(_: &mut Context) -> Run {
     runs(&mut ring)
 }
 
-/// Another thread than the one that made it may not submit or register. Fact 4.1, line 28.
+/// Another thread than the one that made it may not submit or register.
 fn single_issuer(cx: &mut Context) -> Run {
     let mut ring = ring(cx, IORING_SETUP_SINGLE_ISSUER)?;
     runs(&mut ring)?;
@@ -203,7 +203,7 @@ fn single_issuer_late(cx: &mut Context) -> Run {
     pass()
 }
 
-/// A bad entry ends a submission, and counts; with the flag the entries behind it are submitted too. Fact 4.1, line 12.
+/// A bad entry ends a submission, and counts; with the flag the entries behind it are submitted too.
 fn submit_all(cx: &mut Context) -> Run {
     // SAFETY: it names no memory.
     let bad = unsafe { Op::new(u8::MAX, -1, |_| {}) };

@@ -118,7 +118,7 @@ fn wide_nop(words: [u64; 2]) -> Op {
 }
 
 /// Completions of 16 and of 32 bytes stand in one ring. One of 32 bytes takes two slots, and does not wrap: an entry to
-/// skip fills the last slot. Fact 4.1, line 21.
+/// skip fills the last slot.
 fn cqe_mixed(cx: &mut Context) -> Run {
     let mut ring = ring(cx, IORING_SETUP_CQE_MIXED)?;
     ensure_eq!(ring.params().cq_entries, 16, "completions");
@@ -150,7 +150,7 @@ fn cqe_mixed(cx: &mut Context) -> Run {
     refuses_flags(&[("with CQE32", IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED)])
 }
 
-/// The completion ring has the size asked for, rounded up; none, and less than submissions, is refused. Fact 4.1, line 7.
+/// The completion ring has the size asked for, rounded up; none, and less than submissions, is refused.
 fn cqsize(_: &mut Context) -> Run {
     let sized = |cq_entries| {
         Ring::with(
@@ -229,8 +229,7 @@ fn sqe128(cx: &mut Context) -> Run {
     pass()
 }
 
-/// Entries of 64 and of 128 bytes stand in one ring. One of 128 bytes takes two slots, and does not wrap. Fact 4.1,
-/// line 22.
+/// Entries of 64 and of 128 bytes stand in one ring. One of 128 bytes takes two slots, and does not wrap.
 fn sqe_mixed(cx: &mut Context) -> Run {
     let mut ring = ring(cx, IORING_SETUP_SQE_MIXED)?;
     // SAFETY: it names no memory.

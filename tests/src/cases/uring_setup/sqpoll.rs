@@ -148,7 +148,7 @@ fn sq_aff(cx: &mut Context) -> Run {
     pass()
 }
 
-/// A processor that is not there, and a processor without a thread. Fact 4.1, line 1.
+/// A processor that is not there, and a processor without a thread.
 fn sq_aff_bad(_: &mut Context) -> Run {
     refuses(
         "without SQPOLL",
