@@ -241,6 +241,10 @@ fn by_opcode(cx: &mut Context) -> Run {
         // SAFETY: with the flag `len` is an opcode.
         unsafe { cancel(0, flags).changed(|sqe| sqe.len = u32::from(opcode)) }
     };
+    ring.start(&[op(IORING_OP_READ)])?;
+    cx.accepted(ring.wait()?.res)?;
+    let got = ring.run(op(IORING_OP_POLL_ADD).tag(8));
+    cx.note(format_args!("{got:?} {:?} {:?}", ring.reap(), ring.reap()));
     let res = ends(&mut ring, op(IORING_OP_POLL_ADD), &[1, 2])?;
     ensure_eq!(cx.accepted(res)?, 2, "number of polls cancelled");
     let res = ends(&mut ring, op(IORING_OP_READ), &[])?;
