@@ -172,7 +172,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         case_limit: args.case_limit,
         program_limit: args.test_limit,
     };
-    let initramfs = folder.join("initramfs.cpio");
+    // A run's own, so that two of them do not mix.
+    let scratch = tempfile::tempdir_in(&folder).context("no room for the initramfs")?;
+    let initramfs = scratch.path().join("initramfs.cpio");
     initramfs::write(&initramfs, &programs, &job)?;
 
     let mut columns = Vec::new();

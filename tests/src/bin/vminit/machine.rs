@@ -16,20 +16,20 @@ const MOUNTS: &[(&str, &str, &str)] = &[
     ("dev", "/dev", "devtmpfs"),
     ("shm", "/dev/shm", "tmpfs"),
     ("pts", "/dev/pts", "devpts"),
-    // The disk with a file system; where it is missing, /tmp is a folder of the initramfs.
-    ("/dev/nvme0n1", "/tmp", "ext4"),
 ];
 
 /// Makes the machine usable and returns what could not be done.
 pub(crate) fn set_up() -> Vec<String> {
     let mut troubles = Vec::new();
     for (device, place, kind) in MOUNTS {
-        if device.starts_with("/dev/") {
-            await_file(device);
-        }
         if let Err(error) = mount(device, place, kind) {
             troubles.push(format!("cannot mount {device} on {place}: {error}"));
         }
+    }
+    // Without its disk /tmp is a folder of the initramfs.
+    let mounted = disk(FILES).and_then(|disk| mount(&disk, "/tmp", "ext4"));
+    if let Err(error) = mounted {
+        troubles.push(format!("no file system for /tmp: {error}"));
     }
     if let Err(error) = loopback_up() {
         troubles.push(format!("cannot bring the loopback interface up: {error}"));
@@ -41,14 +41,25 @@ pub(crate) fn set_up() -> Vec<String> {
     troubles
 }
 
-/// Waits for a driver that probes while init already runs; what is not there after that is reported by its user.
-fn await_file(path: &str) {
+/// The namespaces of the NVMe disk: with a file system, and to be overwritten.
+const FILES: u32 = 1;
+pub(crate) const SCRATCH: u32 = 2;
+
+/// The device of a namespace. Its name does not tell: namespaces are named in the order in which they are found.
+pub(crate) fn disk(namespace: u32) -> io::Result<String> {
+    // The driver may still be looking while init already runs.
     for _ in 0..500 {
-        if fs::exists(path).unwrap_or(false) {
-            return;
+        for entry in fs::read_dir("/sys/block")? {
+            let entry = entry?;
+            let id = fs::read_to_string(entry.path().join("nsid")).unwrap_or_default();
+            let device = format!("/dev/{}", entry.file_name().to_string_lossy());
+            if id.trim().parse() == Ok(namespace) && fs::exists(&device)? {
+                return Ok(device);
+            }
         }
         thread::sleep(Duration::from_millis(10));
     }
+    Err(io::Error::other(format!("no namespace {namespace}")))
 }
 
 fn mount(device: &str, place: &str, kind: &str) -> io::Result<()> {

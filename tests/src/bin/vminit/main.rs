@@ -40,13 +40,19 @@ fn main() -> ExitCode {
     for trouble in machine::set_up() {
         work::tell(&Event::Trouble(trouble));
     }
-    let worker = Command::new("/proc/self/exe")
+    let mut worker = Command::new("/proc/self/exe");
+    match machine::disk(machine::SCRATCH) {
+        Ok(disk) => {
+            worker.env(BLOCK_DEVICE, disk);
+        }
+        Err(error) => work::tell(&Event::Trouble(format!("nothing to overwrite: {error}"))),
+    }
+    let worker = worker
         .arg(WORK)
         .current_dir("/tmp")
         .env("TMPDIR", "/tmp")
         .env("PATH", "/")
         .env(OWN_MACHINE, "1")
-        .env(BLOCK_DEVICE, "/dev/nvme0n2")
         .spawn();
     match worker {
         Ok(worker) => machine::reap_until(worker.id()),
