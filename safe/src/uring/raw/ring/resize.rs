@@ -26,6 +26,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     /// * `EINVAL`: not such a ring, sizes that [`build`](super::super::Builder::build) would not take either, or a
     ///   ring in memory of the process, without a descriptor, or that begins each submission at slot 0.
     /// * `EOVERFLOW`: what is in the queues does not fit.
+    /// * `EBUSY`: completions of 32 bytes are there to be reaped, or entries of 128 bytes to be submitted. Some
+    ///   kernels (6.17 and 6.19 were seen to) move those wrongly. Reap and submit them first.
     /// * `ENOMEM`: no memory for the new queues.
     /// * `EOPNOTSUPP`: the kernel does not say where the new index array lies, and it does not follow from where
     ///   the old one does. With `IORING_SETUP_NO_SQARRAY` there is none.
@@ -47,8 +49,14 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         }
         let fd = fd.as_fd().try_clone_to_owned()?;
         // What forgotten queues have not published is published now: the kernel moves what it can see.
-        drop(self.submission());
-        drop(self.completion());
+        let submissions = self.submission().len();
+        let completions = self.completion().len();
+        if submissions > 0 && old.flags & IORING_SETUP_SQE128 != 0
+            || completions > 0 && old.flags & IORING_SETUP_CQE32 != 0
+        {
+            // No more can come before the call: completions of such a ring are posted when its owner enters.
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
         let params = resized::<C>(fd.as_fd(), &old, sq_entries, cq_entries)
             .map_err(|errno| self.core.register_error(errno))?;
         // From here on the old memory is dead.
