@@ -263,6 +263,8 @@ pub enum RingError {
     PollThreadEnded,
     /// The ring belongs to the parent: this process is a forked child, which does not have its memory.
     Forked,
+    /// The ring was resized and its new queues could not be mapped: there is no way to them any more.
+    Unmapped,
     /// The ring has no descriptor (`IORING_SETUP_REGISTERED_FD_ONLY`), and is registered with another thread.
     NotRegisteredHere,
     /// The submission queue of a ring with `IORING_SETUP_SQ_REWIND` cannot be submitted while it is being
@@ -287,7 +289,7 @@ impl RingError {
             Self::WrongThread => libc::EEXIST,
             Self::NotEnabled => libc::EBADFD,
             Self::PollThreadEnded => libc::EOWNERDEAD,
-            Self::Forked => libc::ENXIO,
+            Self::Forked | Self::Unmapped => libc::ENXIO,
             Self::NotRegisteredHere => libc::EBADF,
             Self::QueueInUse => libc::EBUSY,
         }
@@ -305,6 +307,7 @@ impl Display for RingError {
             }
             Self::PollThreadEnded => "the ring's kernel thread (IORING_SETUP_SQPOLL) has ended",
             Self::Forked => "the ring belongs to the parent process: a forked child needs one of its own",
+            Self::Unmapped => "the ring was resized and its new queues could not be mapped",
             Self::NotRegisteredHere => {
                 "the ring has no descriptor and is registered with another thread (IORING_SETUP_REGISTERED_FD_ONLY)"
             }

@@ -76,6 +76,8 @@ pub(crate) struct Core {
     pub(crate) sq_tail: SharedWord,
     pub(crate) sq_flags: SharedWord,
     pub(crate) rewind: Option<Rewind>,
+    /// Whether the ring lost its memory in this process, by a resize that could not be mapped.
+    unmapped: bool,
     local: LocalPage,
 }
 
@@ -85,6 +87,16 @@ impl Core {
     pub(crate) fn is_here(&self) -> bool {
         // Relaxed: written before the ring was given out; only a fork changes it.
         self.local.get().here.load(Ordering::Relaxed) != 0
+    }
+
+    /// Why the ring cannot be used where [`is_here`](Self::is_here) denies it.
+    #[cold]
+    pub(crate) fn gone(&self) -> RingError {
+        if self.unmapped {
+            RingError::Unmapped
+        } else {
+            RingError::Forked
+        }
     }
 
     /// The producer's state. Used by one thread at a time: the one with the `SubmissionQueue`.
@@ -124,7 +136,7 @@ impl Core {
     #[inline]
     fn name(&self) -> Result<(RawFd, bool), RingError> {
         if !self.is_here() {
-            return Err(RingError::Forked);
+            return Err(self.gone());
         }
         if let Some(index) = self.registered.index() {
             return Ok((index as RawFd, true));
@@ -353,6 +365,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
                 sq_tail: sq.tail,
                 sq_flags,
                 rewind,
+                unmapped: false,
                 local,
             },
             sq,

@@ -199,7 +199,7 @@ impl<'a> Submitter<'a> {
     ) -> io::Result<usize> {
         let core = self.core;
         if !core.is_here() {
-            return Err(crate::error::RingError::Forked.into());
+            return Err(core.gone().into());
         }
         if let Some(rewind) = &core.rewind {
             return rewind.submit(core.sq_local(), |queued| {
@@ -273,7 +273,7 @@ impl<'a> Submitter<'a> {
     /// Maps `len` bytes of the ring's, from `offset`. `EBADF` if the ring has no descriptor.
     pub(crate) fn map(&self, offset: u64, len: usize) -> io::Result<crate::mmap::Mmap> {
         if !self.core.is_here() {
-            return Err(crate::error::RingError::Forked.into());
+            return Err(self.core.gone().into());
         }
         match self.core.raw_fd() {
             -1 => Err(io::Error::from_raw_os_error(libc::EBADF)),

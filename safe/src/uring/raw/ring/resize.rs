@@ -10,7 +10,6 @@ use uring_sys::*;
 use super::super::memory::Memory;
 use super::super::{cqueue, query, squeue};
 use super::IoUring;
-use crate::error::RingError;
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     /// Gives the queues other sizes: room for `sq_entries` submissions and `cq_entries` completions, or twice
@@ -33,11 +32,16 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     ///   the old one does. With `IORING_SETUP_NO_SQARRAY` there is none.
     /// * [`RingError::WrongThread`], [`RingError::Forked`].
     ///
+    /// [`RingError::WrongThread`]: crate::error::RingError::WrongThread
+    /// [`RingError::Forked`]: crate::error::RingError::Forked
+    /// [`RingError::Unmapped`]: crate::error::RingError::Unmapped
+    ///
     /// If the kernel has resized the ring and the new queues cannot be *mapped*, the error is that of mmap(2), and
-    /// the ring cannot be used any more: its queues are empty and without room, and calls fail.
+    /// the ring cannot be used any more: its queues are empty and without room, and calls fail with
+    /// [`RingError::Unmapped`].
     pub fn resize(&mut self, sq_entries: u32, cq_entries: Option<u32>) -> io::Result<()> {
         if !self.core.is_here() {
-            return Err(RingError::Forked.into());
+            return Err(self.core.gone().into());
         }
         let old = self.core.params.0;
         // Never by a registered index: what the kernel answers must be about what is then mapped.
@@ -68,6 +72,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
                 Ok(())
             }
             Err(error) => {
+                self.core.unmapped = true;
                 let local = self.core.local.get();
                 local.sq.start(0, self.sq.head, self.sq.head);
                 local.cq.start(0, self.cq.head);
