@@ -63,10 +63,14 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_5_10("IORING_TIMEOUT_UPDATE"),
     in_5_10("uring/op/files_update/slots"),
     in_5_10("uring/op/openat/direct"),
-    in_6_1("IORING_ASYNC_CANCEL_OP"),
+    in_5_10("uring/op/send/waitall"),
     in_6_1("IORING_ASYNC_CANCEL_USERDATA"),
     in_6_1("IORING_SEND_ZC_REPORT_USAGE"),
+    Deviation::backport("uring/op/nop/bad", Version::new(5, 10, 223), NOP_FLAGS),
+    Deviation::backport("uring/op/nop/bad", Version::new(6, 1, 176), NOP_FLAGS),
 ];
+
+const NOP_FLAGS: &str = "the refusal of unknown NOP flags was backported, the flags were not";
 
 /// Something of 5.11 to 5.15 that does not need the file system's help.
 const fn in_5_10(subject: &'static str) -> Deviation {

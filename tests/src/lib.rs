@@ -22,3 +22,4 @@ pub mod requirement;
 pub mod ring;
 pub mod runner;
 pub mod support;
+pub mod vm;

@@ -11,6 +11,8 @@ use std::thread;
 pub const BLOCK_DEVICE: &str = "CONFORMANCE_BLOCK_DEVICE";
 /// Names the character device of an NVMe namespace that cases may overwrite: `/dev/ng0n1`.
 pub const NVME: &str = "CONFORMANCE_NVME";
+/// Set where the whole machine may be changed, because it was started for the suite alone: `vminit` sets it.
+pub const OWN_MACHINE: &str = "CONFORMANCE_OWN_MACHINE";
 
 /// Something that a case needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Requirement {
     BlockDevice,
     /// An NVMe namespace to overwrite, named in `CONFORMANCE_NVME`; never one that was found by itself.
     Nvme,
+    /// The machine was started for the suite alone, so that a case may change it: `CONFORMANCE_OWN_MACHINE` is set.
+    OwnMachine,
     /// The temporary folder takes `O_DIRECT` (tmpfs does not on old kernels).
     DirectIo,
     /// At least this many processors.
@@ -52,6 +56,9 @@ impl Requirement {
             }
             Requirement::BlockDevice => device(BLOCK_DEVICE).err(),
             Requirement::Nvme => device(NVME).err(),
+            Requirement::OwnMachine => env::var_os(OWN_MACHINE)
+                .is_none()
+                .then(|| "needs a machine of its own: cargo xtask matrix".to_owned()),
             Requirement::DirectIo => OpenOptions::new()
                 .write(true)
                 .create(true)

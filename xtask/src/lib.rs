@@ -3,6 +3,7 @@
 pub mod conformance;
 pub mod coverage;
 pub mod headers;
+pub mod matrix;
 pub mod packages;
 pub mod progress;
 pub mod regen;

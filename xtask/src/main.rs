@@ -18,6 +18,7 @@ enum Command {
     Regen(xtask::regen::Args),
     Conformance(xtask::conformance::Args),
     Coverage(xtask::coverage::Args),
+    Matrix(xtask::matrix::Args),
     Targets(xtask::targets::Args),
 }
 
@@ -36,6 +37,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Regen(args) => xtask::regen::run(args).map(|()| ExitCode::SUCCESS),
         Command::Conformance(args) => xtask::conformance::run(args),
         Command::Coverage(args) => xtask::coverage::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Matrix(args) => xtask::matrix::run(args),
         Command::Targets(args) => xtask::targets::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -207,7 +207,11 @@ fn messages_futexes_children() {
     let wait = safe::uring::raw::opcode::FutexWaitV::new(several.as_ptr(), 1);
     assert_eq!(ring.run(wait.build()), -libc::EAGAIN);
 
-    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let mut child = std::process::Command::new("/proc/self/exe")
+        .arg("--list")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     // SAFETY: zero is a value of a `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let wait = WaitId::new(libc::P_PID, child.id(), libc::WEXITED | libc::WNOWAIT);

@@ -1,6 +1,7 @@
 //! io_uring set-up and registration: the area `uring/setup`, a file per subject.
 
 mod arguments;
+mod disabled;
 mod enter;
 mod iopoll;
 mod memory;
@@ -23,6 +24,7 @@ use crate::{ensure, ensure_eq};
 /// The cases, a slice per file.
 pub static FILES: &[&[Case]] = &[
     arguments::CASES,
+    disabled::CASES,
     enter::CASES,
     iopoll::CASES,
     memory::CASES,

@@ -22,7 +22,7 @@ pub(crate) fn sha256_of(file: &Path) -> Result<String> {
 }
 
 /// Runs a command and returns what it wrote; `package` is the Debian package to install without it.
-pub(super) fn run(command: &mut Command, package: &str) -> Result<String> {
+pub(crate) fn run(command: &mut Command, package: &str) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = match command.env("LC_ALL", "C").output() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -13,17 +13,29 @@ use super::deb::run;
 
 const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
 
-/// The distinct archives of this machine's apt.
-pub(super) fn sites() -> Result<Vec<String>> {
+/// The releases that this machine's apt has, each with the archive that it comes from.
+pub(crate) fn suites() -> Result<Vec<(String, String)>> {
     let listed = run(
-        Command::new("apt-get").args(["indextargets", "--format", "$(SITE)"]),
+        Command::new("apt-get").args(["indextargets", "--format", "$(RELEASE) $(SITE)"]),
         "apt",
     )
     .context("cannot ask apt for its archives; where there is none, pass --headers DIR|DEB")?;
+    let mut suites: Vec<(String, String)> = Vec::new();
+    for (release, site) in listed.lines().filter_map(|line| line.split_once(' ')) {
+        let suite = (release.to_owned(), site.trim_end_matches('/').to_owned());
+        if !suite.1.is_empty() && !suites.contains(&suite) {
+            suites.push(suite);
+        }
+    }
+    Ok(suites)
+}
+
+/// The distinct archives of this machine's apt.
+pub(super) fn sites() -> Result<Vec<String>> {
     let mut sites: Vec<String> = Vec::new();
-    for site in listed.lines().map(|line| line.trim_end_matches('/')) {
-        if !site.is_empty() && !sites.iter().any(|known| known == site) {
-            sites.push(site.to_string());
+    for (_, site) in suites()? {
+        if !sites.contains(&site) {
+            sites.push(site);
         }
     }
     Ok(sites)

@@ -6,11 +6,12 @@ mod store;
 
 use serde::Deserialize;
 
-pub(crate) use deb::{describe, sha256};
+pub(crate) use deb::{describe, run, sha256};
 #[cfg(all(test, feature = "generator"))]
 pub(crate) use deb::{sha256_of, unpack};
 #[cfg(all(test, feature = "generator"))]
 pub(crate) use fetch::download;
+pub(crate) use fetch::suites;
 pub(crate) use store::Store;
 
 /// One Debian package file.

@@ -40,7 +40,8 @@ impl Sizes {
         } else {
             2 * sq_entries
         };
-        let cqe = if has(IORING_SETUP_CQE32) { 32 } else { 16 };
+        // The kernel doubles the header with the completions: the index array begins that much later.
+        let wide = if has(IORING_SETUP_CQE32) { 2 } else { 1 };
         let sqe = if has(IORING_SETUP_SQE128) { 128 } else { 64 };
         let index = if has(IORING_SETUP_NO_SQARRAY) {
             0
@@ -49,7 +50,8 @@ impl Sizes {
         };
         let (header, alignment) = query::ring_header().unwrap_or((512, 256));
         Self {
-            rings: (header + cq_entries * cqe).next_multiple_of(alignment) + sq_entries * index,
+            rings: (wide * (header + cq_entries * 16)).next_multiple_of(alignment)
+                + sq_entries * index,
             sqes: sq_entries * sqe,
         }
     }

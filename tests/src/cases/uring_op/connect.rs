@@ -285,8 +285,10 @@ fn listen_bad(cx: &mut Context) -> Run {
 fn server(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let tcp = socket(libc::AF_INET, libc::SOCK_STREAM, 0);
+    // Alone first: a refused operation ends a submission.
+    let asked = opened(cx.accepted(ring.run(tcp)?.res)?);
+    cx.accepted(ring.run(listen(&asked, 0))?.res)?;
     let fds = results(&mut ring, &[tcp, tcp])?;
-    cx.accepted(fds[0].0)?;
     let (server, client) = (opened(fds[0].0), opened(fds[1].0));
     let chain = [
         to(IORING_OP_BIND, &server, address(0), 16).with(IOSQE_IO_LINK),

@@ -166,7 +166,8 @@ fn inject_result(cx: &mut Context) -> Run {
 fn nop128(cx: &mut Context) -> Run {
     // SAFETY: it names no memory.
     let op = unsafe { Op::new(IORING_OP_NOP128, -1, |_| {}) };
-    cx.accepted(Ring::new(8, IORING_SETUP_SQE128)?.run(op)?.res)?;
+    let mut wide = cx.accepted_call(Ring::new(8, IORING_SETUP_SQE128))?;
+    cx.accepted(wide.run(op)?.res)?;
     refuses(&mut ring()?, &[("entries of 64 bytes", op, libc::EINVAL)])
 }
 

@@ -8,6 +8,7 @@ use uring_sys::*;
 use super::{refuses, ring};
 use crate::case::{Case, Run, kernel, pass};
 use crate::context::Context;
+use crate::kernel::Version;
 use crate::ring::mem::Mem;
 use crate::ring::op::Op;
 use crate::ring::ops::{read, vectored};
@@ -99,10 +100,14 @@ fn eof(cx: &mut Context) -> Run {
 }
 
 /// With the flag an empty pipe gives -EAGAIN, and does not wait.
-fn nowait(_: &mut Context) -> Run {
+fn nowait(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let (reader, writer) = pipe()?;
     let op = read(IORING_OP_READ, &reader, Mem::zeroed(8), -1).op_flags(RWF_NOWAIT);
+    // Pipes take the flag since 6.4.
+    if cx.kernel() < Version::new(6, 4, 0) {
+        return refuses(&mut ring, &[("a pipe", op, libc::EOPNOTSUPP)]);
+    }
     ensure_eq!(Res(ring.run(op)?.res), Res(-libc::EAGAIN), "an empty pipe");
     File::from(writer).write_all(b"abc")?;
     ensure_eq!(Res(ring.run(op)?.res), Res(3), "a pipe with three bytes");

@@ -6,6 +6,7 @@ use uring_sys::*;
 use super::{case, refuses, results, ring};
 use crate::case::{Case, Run, kernel, pass};
 use crate::context::Context;
+use crate::kernel::Version;
 use crate::ring::mem::Mem;
 use crate::ring::op::Op;
 use crate::ring::ops::{link_timeout, nanosecond, nop, poll_add, seconds, timeout};
@@ -113,7 +114,7 @@ fn never() -> Op {
 }
 
 /// Alone, behind another, with a time that is none. The chain of a bad one is cancelled.
-fn link_bad(_: &mut Context) -> Run {
+fn link_bad(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     refuses(
         &mut ring,
@@ -137,6 +138,9 @@ fn link_bad(_: &mut Context) -> Run {
             libc::EINVAL,
         ),
     ] {
+        if what == "a time that is none" && !checks_times(cx) {
+            continue;
+        }
         // A bad entry ends the submission, so it comes last.
         ensure_eq!(
             results(&mut ring, &[linked, op])?,
@@ -235,7 +239,7 @@ fn absolute(_: &mut Context) -> Run {
 }
 
 /// Times, lengths and flags that are wrong.
-fn bad(_: &mut Context) -> Run {
+fn bad(cx: &mut Context) -> Run {
     let op = timeout(nanosecond(), 0, 0);
     let wrong = |tv_sec, tv_nsec| timeout(__kernel_timespec { tv_sec, tv_nsec }, 0, 0);
     // SAFETY: the opcode refuses any number of timespecs but one, before it reads them.
@@ -245,8 +249,6 @@ fn bad(_: &mut Context) -> Run {
         &[
             ("no time", op.nowhere(), libc::EFAULT),
             ("two times", two, libc::EINVAL),
-            ("-1 nanosecond", wrong(0, -1), libc::EINVAL),
-            ("-1 second", wrong(-1, 0), libc::EINVAL),
             ("unknown flags", op.op_flags(1 << 30), libc::EINVAL),
             (
                 "an update",
@@ -254,7 +256,22 @@ fn bad(_: &mut Context) -> Run {
                 libc::EINVAL,
             ),
         ],
+    )?;
+    if !checks_times(cx) {
+        return pass();
+    }
+    refuses(
+        &mut ring()?,
+        &[
+            ("-1 nanosecond", wrong(0, -1), libc::EINVAL),
+            ("-1 second", wrong(-1, 0), libc::EINVAL),
+        ],
     )
+}
+
+/// Whether the kernel refuses a negative time; the io_uring of 5.15, which 5.10 has too, takes it for one.
+fn checks_times(cx: &Context) -> bool {
+    cx.kernel() >= Version::new(5, 16, 0)
 }
 
 /// The time is told by other clocks, one at a time.

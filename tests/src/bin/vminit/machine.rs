@@ -1,0 +1,136 @@
+//! The machine: file systems, loopback, power.
+
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::thread;
+use std::time::Duration;
+
+/// What to mount: device, place, type.
+const MOUNTS: &[(&str, &str, &str)] = &[
+    ("proc", "/proc", "proc"),
+    ("sys", "/sys", "sysfs"),
+    ("dev", "/dev", "devtmpfs"),
+    ("shm", "/dev/shm", "tmpfs"),
+    ("pts", "/dev/pts", "devpts"),
+];
+
+/// Makes the machine usable and returns what could not be done.
+pub(crate) fn set_up() -> Vec<String> {
+    let mut troubles = Vec::new();
+    for (device, place, kind) in MOUNTS {
+        if let Err(error) = mount(device, place, kind) {
+            troubles.push(format!("cannot mount {device} on {place}: {error}"));
+        }
+    }
+    // Without its disk /tmp is a folder of the initramfs.
+    let mounted = disk(FILES).and_then(|disk| mount(&disk, "/tmp", "ext4"));
+    if let Err(error) = mounted {
+        troubles.push(format!("no file system for /tmp: {error}"));
+    }
+    if let Err(error) = loopback_up() {
+        troubles.push(format!("cannot bring the loopback interface up: {error}"));
+    }
+    // Errors alone: what the kernel prints about a program's crash belongs in the log, not between the lines.
+    if let Err(error) = fs::write("/proc/sys/kernel/printk", "4 4 1 7") {
+        troubles.push(format!("cannot quieten the console: {error}"));
+    }
+    troubles
+}
+
+/// The namespaces of the NVMe disk: with a file system, and to be overwritten.
+const FILES: u32 = 1;
+pub(crate) const SCRATCH: u32 = 2;
+
+/// The device of a namespace. Its name does not tell: namespaces are named in the order in which they are found.
+pub(crate) fn disk(namespace: u32) -> io::Result<String> {
+    // The driver may still be looking while init already runs.
+    for _ in 0..500 {
+        for entry in fs::read_dir("/sys/block")? {
+            let entry = entry?;
+            let id = fs::read_to_string(entry.path().join("nsid")).unwrap_or_default();
+            let device = format!("/dev/{}", entry.file_name().to_string_lossy());
+            if id.trim().parse() == Ok(namespace) && fs::exists(&device)? {
+                return Ok(device);
+            }
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Err(io::Error::other(format!("no namespace {namespace}")))
+}
+
+fn mount(device: &str, place: &str, kind: &str) -> io::Result<()> {
+    fs::create_dir_all(place)?;
+    let (device, place, kind) = (c(device)?, c(place)?, c(kind)?);
+    // SAFETY: the three strings end with NUL and live until the call has returned; no data is passed.
+    let result = unsafe {
+        libc::mount(
+            device.as_ptr(),
+            place.as_ptr(),
+            kind.as_ptr(),
+            0,
+            ptr::null(),
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+fn c(text: &str) -> io::Result<CString> {
+    CString::new(text).map_err(io::Error::other)
+}
+
+/// Sets IFF_UP of `lo`; the kernel gives it its addresses.
+fn loopback_up() -> io::Result<()> {
+    // SAFETY: socket(2) takes numbers and returns a new descriptor or -1.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if socket < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new, so nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    // SAFETY: ifreq is an array of bytes and a union of plain values: zeroes are a value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads an ifreq, which `request` is.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Reaps every process that ends, orphans too, until `worker` has ended.
+pub(crate) fn reap_until(worker: u32) {
+    loop {
+        // SAFETY: waitpid(2) with no place for a status touches no memory.
+        let pid = unsafe { libc::waitpid(-1, ptr::null_mut(), 0) };
+        if u32::try_from(pid) == Ok(worker) {
+            return;
+        }
+        if pid < 0 && io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+/// Lets the serial ports send what is written to them, and switches the machine off.
+pub(crate) fn power_off() -> ! {
+    for port in ["/dev/ttyS0", "/dev/ttyS1"] {
+        if let Ok(port) = File::options().write(true).open(port) {
+            // SAFETY: tcdrain(3) takes a descriptor, which `port` keeps open, and touches no memory.
+            unsafe { libc::tcdrain(port.as_raw_fd()) };
+        }
+    }
+    // SAFETY: reboot(2) with this command touches no memory. Nothing needs to be synchronised: the disks are scratch.
+    unsafe { libc::reboot(libc::RB_POWER_OFF) };
+    // Where there is no power to switch off the kernel stops when process 1 ends.
+    std::process::exit(0)
+}

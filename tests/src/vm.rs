@@ -1,0 +1,91 @@
+//! What a virtual machine is told to run, and what it tells.
+//!
+//! The machine's init (`vminit`) finds a [`Job`] in its initramfs and writes [`Event`]s, one a line, as JSON, to its
+//! second serial port. A line is written as soon as a case has ended, so that a kernel that stops has told all before.
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::CaseReport;
+
+/// Where init finds its [`Job`].
+pub const JOB: &str = "/job.json";
+
+/// The folder of the test programs.
+pub const PROGRAMS: &str = "/tests";
+
+/// What to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The cases, by id; none if there are only programs to run.
+    pub cases: Vec<String>,
+    /// The programs in [`PROGRAMS`], by name.
+    pub programs: Vec<String>,
+    /// How long a case may run, in seconds.
+    pub case_limit: u64,
+    /// How long a program may run, in seconds.
+    pub program_limit: u64,
+}
+
+impl Job {
+    /// The ids of all results that the job owes, in order.
+    pub fn ids(&self) -> impl Iterator<Item = String> + '_ {
+        let programs = self.programs.iter().map(|name| program_id(name));
+        self.cases.iter().cloned().chain(programs)
+    }
+}
+
+/// The id of a program's result.
+pub fn program_id(name: &str) -> String {
+    format!("test/{name}")
+}
+
+/// What happened in the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// The machine is up.
+    Up {
+        /// The release of its kernel.
+        kernel: String,
+        /// The version, with the point release that the release may leave out.
+        version: String,
+        /// The architecture that init was built for.
+        arch: String,
+        /// The C library of init.
+        libc: String,
+    },
+    /// A case or a program has ended.
+    Ended(CaseReport),
+    /// Init itself could not do something; there may be results nevertheless.
+    Trouble(String),
+    /// All has been run; power is switched off next.
+    Done,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_and_is_read_back() {
+        let events = [Event::Trouble("two\nlines".to_owned()), Event::Done];
+        for event in events {
+            let line = serde_json::to_string(&event).unwrap();
+            assert!(!line.contains('\n'), "{line}");
+            // A serial port adds a carriage return.
+            let read: Event = serde_json::from_str(&(line + "\r")).unwrap();
+            assert_eq!(read, event);
+        }
+    }
+
+    #[test]
+    fn a_job_owes_a_result_for_each_case_and_program() {
+        let job = Job {
+            cases: vec!["aio/x".to_owned()],
+            programs: vec!["raw".to_owned()],
+            case_limit: 1,
+            program_limit: 1,
+        };
+        assert_eq!(job.ids().collect::<Vec<_>>(), ["aio/x", "test/raw"]);
+    }
+}

@@ -1,0 +1,293 @@
+//! One machine: booted, listened to, ended.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use conformance::report::{CaseReport, Outcome, Report};
+use conformance::vm::{Event, Job};
+
+use super::qemu::Emulator;
+use crate::packages;
+
+/// Memory in MB. The suite needs little; the initramfs is in it.
+const MEMORY: &str = "1024";
+
+/// How much of the kernel's last words is shown.
+const CONSOLE_SHOWN: u64 = 3000;
+
+/// The sizes of the scratch disks: one with a file system, one for cases to overwrite.
+const DISK: u64 = 512 << 20;
+const SCRATCH: u64 = 64 << 20;
+
+/// What a machine is made of.
+pub(super) struct Machine<'a> {
+    pub(super) emulator: &'a Emulator,
+    pub(super) kernel: &'a Path,
+    pub(super) initramfs: &'a Path,
+    /// The folder for disks and the console's log.
+    pub(super) folder: &'a Path,
+    /// What the log is called: the series.
+    pub(super) name: &'a str,
+    /// How long the machine may run.
+    pub(super) limit: Duration,
+}
+
+/// What a machine said.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// The results; one for each that the job owes, in its order.
+    pub(super) report: Report,
+    /// The version of the kernel, as far as the machine told.
+    pub(super) version: Option<String>,
+    pub(super) troubles: Vec<String>,
+    pub(super) took: Duration,
+}
+
+impl Machine<'_> {
+    /// Boots the machine and listens until it is off. `progress` hears of each result.
+    pub(super) fn run(&self, job: &Job, progress: &dyn Fn(&CaseReport)) -> Result<Heard> {
+        let start = Instant::now();
+        let scratch = tempfile::tempdir_in(self.folder).context("no room for the disks")?;
+        let disk = blank(scratch.path().join("disk"), DISK)?;
+        packages::run(
+            Command::new("/sbin/mke2fs")
+                .args(["-q", "-F", "-t", "ext4"])
+                .arg(&disk),
+            "e2fsprogs",
+        )?;
+        let overwritten = blank(scratch.path().join("scratch"), SCRATCH)?;
+        let console = self.folder.join(format!("{}.console", self.name));
+        let mut child = self.start(&[disk, overwritten], &console)?;
+        let end = listen(&mut child, self.limit, progress);
+        // It has ended by itself, or must now.
+        let _ = child.kill();
+        child.wait().context("cannot wait for the emulator")?;
+        let (mut heard, end) = end?;
+        let lost = complete(&mut heard.report, job, &end);
+        if lost > 0 || end != End::Done {
+            let last = tail(&console).unwrap_or_default();
+            heard.troubles.push(format!(
+                "{} ({lost} results are missing). The console's last words, from {}:\n{last}",
+                end.text(self.limit),
+                console.display(),
+            ));
+        }
+        heard.took = start.elapsed();
+        Ok(heard)
+    }
+
+    fn start(&self, disks: &[PathBuf], console: &Path) -> Result<Child> {
+        let mut command = self.emulator.command()?;
+        command
+            .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"])
+            .args([
+                "-m",
+                MEMORY,
+                "-display",
+                "none",
+                "-nodefaults",
+                "-no-reboot",
+            ])
+            .arg("-serial")
+            .arg(format!("file:{}", console.display()))
+            .args(["-serial", "stdio"])
+            .arg("-kernel")
+            .arg(self.kernel)
+            .arg("-initrd")
+            .arg(self.initramfs)
+            .args(["-append", "console=ttyS0 quiet panic=-1"]);
+        // Namespaces of one controller: controllers are numbered as their probes happen to end.
+        command.args(["-device", "nvme,id=nvme0,serial=scratch"]);
+        for (i, disk) in disks.iter().enumerate() {
+            command
+                .arg("-drive")
+                .arg(format!(
+                    "file={},if=none,id=disk{i},format=raw,cache=unsafe",
+                    disk.display()
+                ))
+                .arg("-device")
+                .arg(format!("nvme-ns,bus=nvme0,drive=disk{i},nsid={}", i + 1));
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .context("cannot start the emulator")
+    }
+}
+
+/// A sparse file of this size.
+fn blank(path: PathBuf, size: u64) -> Result<PathBuf> {
+    File::create(&path)
+        .and_then(|file| file.set_len(size))
+        .with_context(|| format!("cannot make {}", path.display()))?;
+    Ok(path)
+}
+
+/// How a machine ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// It said that it was done.
+    Done,
+    /// It went off before.
+    Off,
+    TimedOut,
+}
+
+impl End {
+    fn text(&self, limit: Duration) -> String {
+        match self {
+            End::Done => "the machine forgot results".to_owned(),
+            End::Off => "the machine went off before it was done".to_owned(),
+            End::TimedOut => format!("the machine took longer than {} s", limit.as_secs()),
+        }
+    }
+}
+
+/// Collects what the machine says on its second serial port, until it is off.
+fn listen(
+    child: &mut Child,
+    limit: Duration,
+    progress: &dyn Fn(&CaseReport),
+) -> Result<(Heard, End)> {
+    let port = child.stdout.take().context("the emulator has no output")?;
+    let (line, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for text in BufReader::new(port).split(b'\n').map_while(Result::ok) {
+            if line.send(text).is_err() {
+                return;
+            }
+        }
+    });
+    let mut heard = Heard {
+        report: Report {
+            kernel: String::new(),
+            arch: String::new(),
+            libc: String::new(),
+            cases: Vec::new(),
+        },
+        version: None,
+        troubles: Vec::new(),
+        took: Duration::ZERO,
+    };
+    let deadline = Instant::now() + limit;
+    let mut end = End::Off;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let text = match lines.recv_timeout(left) {
+            Ok(text) => text,
+            Err(RecvTimeoutError::Timeout) => return Ok((heard, End::TimedOut)),
+            Err(RecvTimeoutError::Disconnected) => return Ok((heard, end)),
+        };
+        match serde_json::from_slice(&text) {
+            Ok(Event::Up {
+                kernel,
+                version,
+                arch,
+                libc,
+            }) => {
+                heard.version = Some(version);
+                heard.report.kernel = kernel;
+                heard.report.arch = arch;
+                heard.report.libc = libc;
+            }
+            Ok(Event::Ended(case)) => {
+                progress(&case);
+                heard.report.cases.push(case);
+            }
+            Ok(Event::Trouble(text)) => heard.troubles.push(text),
+            Ok(Event::Done) => end = End::Done,
+            Err(_) if text.iter().all(u8::is_ascii_whitespace) => {}
+            Err(error) => heard.troubles.push(format!(
+                "unreadable line ({error}): {}",
+                String::from_utf8_lossy(&text)
+            )),
+        }
+    }
+}
+
+/// Puts the results into the order of the job, with a failure for each that did not come; returns how many did not.
+fn complete(report: &mut Report, job: &Job, end: &End) -> usize {
+    let mut lost = 0;
+    let mut come = std::mem::take(&mut report.cases);
+    for id in job.ids() {
+        let case = match come.iter().position(|case| case.id == id) {
+            Some(i) => come.swap_remove(i),
+            None => {
+                lost += 1;
+                CaseReport {
+                    id,
+                    item: String::new(),
+                    since: String::new(),
+                    outcome: Outcome::Fail,
+                    detail: format!("no result: {end:?}"),
+                    ms: 0,
+                }
+            }
+        };
+        report.cases.push(case);
+    }
+    lost
+}
+
+/// The end of a file.
+fn tail(path: &Path) -> Result<String> {
+    let len = fs::metadata(path)?.len();
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(len.saturating_sub(CONSOLE_SHOWN)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program that says `lines`, in the emulator's place.
+    fn said(lines: &str, limit: Duration) -> (Heard, End) {
+        let mut child = Command::new("sh")
+            .args(["-c", lines])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let heard = listen(&mut child, limit, &|_| ()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        heard
+    }
+
+    #[test]
+    fn a_machine_that_goes_off_early_leaves_failures() {
+        let (mut heard, end) = said("printf '\\r\\n\"nonsense\"\\r\\n'", Duration::from_secs(60));
+        assert_eq!(end, End::Off);
+        assert_eq!(heard.troubles.len(), 1, "{heard:?}");
+        let job = Job {
+            cases: vec!["aio/x".to_owned()],
+            programs: Vec::new(),
+            case_limit: 1,
+            program_limit: 1,
+        };
+        assert_eq!(complete(&mut heard.report, &job, &end), 1);
+        assert_eq!(heard.report.count(Outcome::Fail), 1);
+    }
+
+    #[test]
+    fn a_machine_that_hangs_is_ended() {
+        let (_, end) = said("exec cat /dev/zero", Duration::from_millis(10));
+        assert_eq!(end, End::TimedOut);
+    }
+
+    #[test]
+    fn a_machine_that_is_done_says_so() {
+        let (heard, end) = said("printf '\"done\"\\r\\n'", Duration::from_secs(60));
+        assert_eq!((end, heard.troubles.len()), (End::Done, 0));
+    }
+}
