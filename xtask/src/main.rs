@@ -19,6 +19,7 @@ enum Command {
     Conformance(xtask::conformance::Args),
     Coverage(xtask::coverage::Args),
     Targets(xtask::targets::Args),
+    Bench(xtask::bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +37,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Regen(args) => xtask::regen::run(args).map(|()| ExitCode::SUCCESS),
         Command::Conformance(args) => xtask::conformance::run(args),
         Command::Coverage(args) => xtask::coverage::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => xtask::bench::run(args),
         Command::Targets(args) => xtask::targets::run(args).map(|()| ExitCode::SUCCESS),
     }
 }
