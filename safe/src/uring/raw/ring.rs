@@ -75,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) sq_head: SharedWord,
     pub(crate) sq_tail: SharedWord,
     pub(crate) sq_flags: SharedWord,
+    pub(crate) cq_head: SharedWord,
+    pub(crate) cq_tail: SharedWord,
     pub(crate) rewind: Option<Rewind>,
     /// Whether the ring lost its memory in this process, by a resize that could not be mapped.
     unmapped: bool,
@@ -132,12 +134,9 @@ impl Core {
         self.fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)
     }
 
-    /// By what to name the ring in a call, and whether that is an index.
+    /// By what to name the ring in a call of the process that made it, and whether that is an index.
     #[inline]
     fn name(&self) -> Result<(RawFd, bool), RingError> {
-        if !self.is_here() {
-            return Err(self.gone());
-        }
         if let Some(index) = self.registered.index() {
             return Ok((index as RawFd, true));
         }
@@ -154,6 +153,27 @@ impl Core {
     /// `arg` and `size` are what `flags` say.
     #[inline]
     pub(crate) unsafe fn enter(
+        &self,
+        to_submit: u32,
+        want: u32,
+        flags: u32,
+        arg: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        if !self.is_here() {
+            return Err(self.gone().into());
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { self.enter_here(to_submit, want, flags, arg, size) }
+    }
+
+    /// As [`enter`](Self::enter), for a caller that has looked which process this is.
+    ///
+    /// # Safety
+    ///
+    /// As for [`enter`](Self::enter), and [`is_here`](Self::is_here) holds.
+    #[inline]
+    pub(crate) unsafe fn enter_here(
         &self,
         to_submit: u32,
         want: u32,
@@ -182,6 +202,9 @@ impl Core {
         arg: *const c_void,
         nr_args: u32,
     ) -> io::Result<u32> {
+        if !self.is_here() {
+            return Err(self.gone().into());
+        }
         let (fd, opcode) = match self.name()? {
             (index, true) if self.params.is_feature_reg_reg_ring() || self.fd.is_none() => {
                 (index, opcode | IORING_REGISTER_USE_REGISTERED_RING)
@@ -364,6 +387,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
                 sq_head: sq.head,
                 sq_tail: sq.tail,
                 sq_flags,
+                cq_head: cq.head,
+                cq_tail: cq.tail,
                 rewind,
                 unmapped: false,
                 local,
