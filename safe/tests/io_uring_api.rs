@@ -413,7 +413,9 @@ macro_rules! the_api_of {
                 io_uring_zcrx_ifq_reg: Debug + Copy + Default;
                 io_uring_zcrx_rqe: Debug + Copy + Default;
             }
-            let _ = io_uring_region_desc { user_addr: 0, size: 0, flags: 0, id: 0, mmap_offset: 0, ..Default::default() };
+            let _ = io_uring_region_desc {
+                user_addr: 0, size: 0, flags: 0, id: 0, mmap_offset: 0, ..Default::default()
+            };
             let _ = io_uring_zcrx_area_reg {
                 addr: 0, len: 0, rq_area_token: 0, flags: 0, dmabuf_fd: 0, ..Default::default()
             };

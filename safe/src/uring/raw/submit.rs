@@ -79,7 +79,9 @@ impl<'a> Submitter<'a> {
     /// As [`submit`](Self::submit), then waits until `want` completions are in the completion queue.
     ///
     /// If fewer entries than all are taken, it does not wait. In a ring of mixed completions the kernel takes
-    /// one of 32 bytes for two.
+    /// one of 32 bytes for two. There is no system call where nothing is to be submitted or flushed and so
+    /// many completions are there; those taken count until the [`CompletionQueue`](super::CompletionQueue) is
+    /// synced or dropped.
     #[inline]
     pub fn submit_and_wait(&self, want: usize) -> io::Result<usize> {
         // SAFETY: no argument, thus no signal mask.
@@ -184,6 +186,17 @@ impl<'a> Submitter<'a> {
         setup & by != 0 && setup & IORING_SETUP_TASKRUN_FLAG == 0
     }
 
+    /// Whether a wait for so many completions is over already. The kernel counts as this does.
+    #[inline]
+    fn are_ready(&self, want: u32) -> bool {
+        // Relaxed, both: this is only a number. Who takes the completions reads the tail again, with acquire.
+        let ready = || {
+            let tail = self.core.cq_tail.load(Ordering::Relaxed);
+            tail.wrapping_sub(self.core.cq_head.load(Ordering::Relaxed))
+        };
+        want == 0 || ready() >= want
+    }
+
     /// Enters the kernel with what is to be submitted, waited for and flushed, if there is anything.
     ///
     /// # Safety
@@ -235,7 +248,7 @@ impl<'a> Submitter<'a> {
             // Relaxed: a hint; entering the kernel orders everything.
             core.sq_flags.load(Ordering::Relaxed)
         };
-        if want > 0 || state & HELD_BACK != 0 || self.polls_by_entering() {
+        if state & HELD_BACK != 0 || self.polls_by_entering() {
             flags |= IORING_ENTER_GETEVENTS;
         }
         let submit = if !sqpoll {
@@ -248,8 +261,11 @@ impl<'a> Submitter<'a> {
         } else {
             false
         };
-        if !submit && flags & IORING_ENTER_GETEVENTS == 0 {
+        if !submit && flags & IORING_ENTER_GETEVENTS == 0 && self.are_ready(want) {
             return Ok(queued as usize);
+        }
+        if want > 0 {
+            flags |= IORING_ENTER_GETEVENTS;
         }
         // SAFETY: by the caller's promise.
         unsafe { core.enter(queued, want, flags, arg, size) }
