@@ -106,7 +106,7 @@ fn a_refusal_leaves_the_ring_as_it_was() {
 #[test]
 fn what_is_in_flight_completes_in_the_new_queue() {
     let mut ring = builder::<cqueue::Entry>(false).build(8).unwrap();
-    let (reader, mut writer) = std::io::pipe().unwrap();
+    let (reader, mut writer) = std::os::unix::net::UnixStream::pair().unwrap();
     let fd = types::Fd(reader.as_fd().as_raw_fd());
     let poll = opcode::PollAdd::new(fd, libc::POLLIN as u32)
         .build()

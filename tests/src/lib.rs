@@ -19,5 +19,6 @@ pub mod kernel;
 pub mod posix_request;
 pub mod report;
 pub mod requirement;
+pub mod ring;
 pub mod runner;
 pub mod support;

@@ -160,11 +160,14 @@ fn items() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     items
 }
 
+/// What the cases exercise. That a kernel says it has an operation is not that the operation works.
 fn exercised() -> BTreeSet<&'static str> {
     let cases = conformance::catalogue::catalogue();
     cases
         .into_iter()
-        .flat_map(|case| case.items.iter().copied())
+        .flat_map(|case| case.items.iter().map(move |item| (case.id, *item)))
+        .filter(|(id, item)| !(id.starts_with("uring/query/") && item.starts_with("IORING_OP_")))
+        .map(|(_, item)| item)
         .collect()
 }
 

@@ -9,14 +9,32 @@ use xtask::headers::Headers;
 use xtask::regen::generate::{self, Files};
 use xtask::regen::{changes, committed};
 
-fn obtain(given: Option<&Path>, repin: bool) -> anyhow::Result<Headers> {
-    let cache = xtask::workspace::root().join("target/headers");
-    Headers::obtain(given, repin, &cache, &|_| {})
+/// The folder that `cargo xtask regen` unpacks packages into, which other tests read meanwhile.
+fn cache() -> PathBuf {
+    xtask::workspace::root().join("target/headers")
+}
+
+fn obtain(given: Option<&Path>) -> anyhow::Result<Headers> {
+    Headers::obtain(given, false, &cache(), &|_| {})
+}
+
+/// Accepts `given` as `--repin` does. It unpacks every package afresh, and so needs a cache of its own;
+/// the headers are of use as long as that is there.
+fn repin(given: &Path) -> (Headers, TempDir) {
+    let own = TempDir::new().unwrap();
+    for entry in fs::read_dir(cache()).unwrap() {
+        let package = entry.unwrap().path();
+        if package.extension().is_some_and(|ending| ending == "deb") {
+            symlink(&package, own.path().join(package.file_name().unwrap())).unwrap();
+        }
+    }
+    let headers = Headers::obtain(Some(given), true, own.path(), &|_| {}).unwrap();
+    (headers, own)
 }
 
 /// The pinned kernel headers with `line` before the line of `io_uring.h` that has `marker`.
 fn grown(marker: &str, line: &str) -> TempDir {
-    let pinned = obtain(None, false).unwrap().kernel;
+    let pinned = obtain(None).unwrap().kernel;
     let folder = TempDir::new().unwrap();
     link(&pinned, folder.path());
     let linux = folder.path().join("linux");
@@ -48,7 +66,7 @@ fn generate(headers: &Headers) -> anyhow::Result<generate::Generated> {
 
 #[test]
 fn the_committed_bindings_are_what_the_pinned_headers_give() {
-    let generated = generate(&obtain(None, false).unwrap()).unwrap();
+    let generated = generate(&obtain(None).unwrap()).unwrap();
     assert_eq!(generated.owed, [""; 0]);
     let committed = committed().unwrap();
     let stale = |old: &Files, new: &Files| -> Vec<PathBuf> {
@@ -64,7 +82,7 @@ fn the_committed_bindings_are_what_the_pinned_headers_give() {
 #[test]
 fn a_new_operation_is_refused_without_repin_and_told_with_it() {
     let tree = grown("IORING_REGISTER_LAST", "IORING_REGISTER_MADE_UP,");
-    let error = obtain(Some(tree.path()), false).unwrap_err();
+    let error = obtain(Some(tree.path())).unwrap_err();
     let message = format!("{error:#}");
     assert!(
         message.contains("\n  linux/io_uring.h: differs\n"),
@@ -72,7 +90,7 @@ fn a_new_operation_is_refused_without_repin_and_told_with_it() {
     );
     assert!(message.contains("--repin"), "{message}");
 
-    let headers = obtain(Some(tree.path()), true).unwrap();
+    let (headers, _cache) = repin(tree.path());
     let generated = generate(&headers).unwrap();
     let last = uring_sys::IORING_REGISTER_LAST;
     assert_eq!(
@@ -93,7 +111,7 @@ fn a_new_operation_is_refused_without_repin_and_told_with_it() {
 #[test]
 fn a_constant_of_an_unknown_family_asks_for_a_rule() {
     let tree = grown("IORING_REGISTER_LAST", "IORING_FAMILY_UNKNOWN,");
-    let headers = obtain(Some(tree.path()), true).unwrap();
+    let (headers, _cache) = repin(tree.path());
     let generated = generate(&headers).unwrap();
     assert_eq!(
         generated.owed,

@@ -15,6 +15,8 @@ fn slot(index: u32) -> Option<DestinationSlot> {
 pub(crate) fn cases() -> Vec<Case> {
     let mut all = reading_and_writing();
     all.extend(contents());
+    #[cfg(target_pointer_width = "64")]
+    all.extend(long_ranges());
     all.extend(names());
     all.extend(attributes());
     all.extend(pipes_and_slots());
@@ -250,16 +252,23 @@ fn contents() -> Vec<Case> {
             Sqe::new(IORING_OP_FADVISE).fd(3).len(4).op_flags(2).off(5),
         ),
         case(
-            Fadvise::new(Fd(3), 1 << 32, 2).build(),
-            Sqe::new(IORING_OP_FADVISE).fd(3).addr(1 << 32).op_flags(2),
-        ),
-        case(
             Madvise::new(at(0x1000), 4096, 3).build(),
             Sqe::new(IORING_OP_MADVISE)
                 .fd(-1)
                 .addr(0x1000)
                 .len(4096)
                 .op_flags(3),
+        ),
+    ]
+}
+
+/// Where `off_t` has the 64 bits for it.
+#[cfg(target_pointer_width = "64")]
+fn long_ranges() -> Vec<Case> {
+    vec![
+        case(
+            Fadvise::new(Fd(3), 1 << 32, 2).build(),
+            Sqe::new(IORING_OP_FADVISE).fd(3).addr(1 << 32).op_flags(2),
         ),
         case(
             Madvise::new(at(0x1000), 1 << 32, 3).build(),

@@ -5,7 +5,7 @@
 //! cache and verifies; what it returns is what the pin says, or what the pin shall say from now on.
 
 mod pin;
-#[cfg(test)]
+#[cfg(all(test, feature = "generator"))]
 mod tests;
 mod tree;
 

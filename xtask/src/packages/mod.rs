@@ -7,9 +7,9 @@ mod store;
 use serde::Deserialize;
 
 pub(crate) use deb::{describe, sha256};
-#[cfg(test)]
+#[cfg(all(test, feature = "generator"))]
 pub(crate) use deb::{sha256_of, unpack};
-#[cfg(test)]
+#[cfg(all(test, feature = "generator"))]
 pub(crate) use fetch::download;
 pub(crate) use store::Store;
 

@@ -135,7 +135,7 @@ pub(super) fn owed<'a>(
         .collect())
 }
 
-#[cfg(all(test, feature = "libclang"))]
+#[cfg(all(test, feature = "generator"))]
 mod tests {
     use uapi_overlay::URING;
     use uapi_overlay::targets::TARGETS;

@@ -12,6 +12,9 @@
 //! | `SubmitArgs::sigmask` and `enter` pass the kernel's size of a signal set | the C library's | the kernel refuses that |
 //! | Errors of `build` have a [`SetupError`] as their source, and `EEXIST`, `EBADFD` and `EOWNERDEAD` of a submission a [`RingError`]; `raw_os_error()` is `None` for them, `kind()` the same | the bare errno | "File exists" does not say that the ring is another thread's |
 //! | Flags that do not go together are refused by name before the system call | the kernel's `EINVAL` | it does not say which |
+//! | `register_ifq` is unsafe and takes `&mut` | safe, with a shared reference | the kernel writes to it and to the memory that it names |
+//! | `register_buffers2` and `register_buffers_update` want as many tags as buffers, and the latter says which errno stopped it halfway | the shorter of the two counts, and half an update is success | a buffer that is taken for registered is not |
+//! | Whatever takes a descriptor to register takes a `BorrowedFd` too | a `RawFd` | I/O safety |
 //! | Submitting takes no system call where there is nothing to submit, wait for or flush | always one, without `SQPOLL` | cost; rings with `COOP_TASKRUN` and no `TASKRUN_FLAG` are entered all the same |
 //! | `push` on a full queue looks at the kernel's head once more | `sync` does | an entry that fits is not refused |
 //! | `CompletionStatus::is_empty` and the flags of the queues may not be used, or say nothing, in a forked child | undefined | see the first row |

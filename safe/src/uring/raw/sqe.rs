@@ -77,6 +77,7 @@ const _: () = assert!(size_of::<Entry>() == 64 && align_of::<Entry>() == 8);
 const _: () = assert!(size_of::<Entry128>() == 128 && align_of::<Entry128>() == 8);
 
 pub(crate) mod private {
+    /// Keeps the set of entry types closed.
     pub trait Sealed {}
 }
 

@@ -1,6 +1,6 @@
 //! Registration: what `io_uring_register` does, one file for each subject.
 //!
-//! What concerns a ring is a method of [`Submitter`](super::Submitter). What concerns no ring, and what
+//! What concerns a ring is a method of [`Submitter`]. What concerns no ring, and what
 //! may go without one, is a function here: [`query()`], [`send_msg_ring`], [`restrict_task`] and
 //! [`filter_task`].
 //!
@@ -12,10 +12,9 @@
 //! * `EINVAL`: this kernel does not know the operation or one of its flags. Ask
 //!   [`Capabilities`](super::capabilities::Capabilities).
 //! * `EOPNOTSUPP`: the kernel knows the operation but was built without it.
-//! * [`RingError::WrongThread`](crate::error::RingError::WrongThread) (`EEXIST`): the ring was made with
-//!   `IORING_SETUP_SINGLE_ISSUER` and this is another thread than its own. Where a method lists `EEXIST`
-//!   itself, it comes as the bare errno, and may mean this too.
-//! * [`RingError::Forked`](crate::error::RingError::Forked): the ring is the parent process's.
+//! * [`RingError::WrongThread`] (`EEXIST`): the ring was made with `IORING_SETUP_SINGLE_ISSUER` and this is
+//!   another thread than its own. Where a method lists `EEXIST` itself, it comes as the bare errno.
+//! * [`RingError::Forked`]: the ring is the parent process's.
 //! * `EACCES`: the ring's [restrictions](Restriction) do not allow the operation.
 //! * `EFAULT`: an address that is not mapped.
 //!
@@ -26,6 +25,9 @@
 //! memory is at stake; a borrowed one cannot go wrong.
 //!
 //! Source: io_uring_register(2).
+//!
+//! [`RingError::WrongThread`]: crate::error::RingError::WrongThread
+//! [`RingError::Forked`]: crate::error::RingError::Forked
 
 use std::ffi::c_void;
 use std::io;
@@ -34,7 +36,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
 use super::Submitter;
-use crate::error::RingError;
 
 mod bpf_filter;
 mod buf_ring;
@@ -107,14 +108,6 @@ pub(crate) enum Target<'a> {
     Task,
 }
 
-/// The operations for which `EEXIST` says that something is registered already. For all others it says that
-/// the ring is another thread's.
-const HAVE_EEXIST: [u32; 3] = [
-    uring_sys::IORING_REGISTER_PBUF_RING,
-    uring_sys::IORING_REGISTER_NAPI,
-    uring_sys::IORING_REGISTER_ZCRX_IFQ,
-];
-
 impl Target<'_> {
     /// Calls io_uring_register(2).
     ///
@@ -124,8 +117,7 @@ impl Target<'_> {
     unsafe fn call(self, opcode: u32, arg: *const c_void, nr_args: u32) -> io::Result<u32> {
         match self {
             // SAFETY: by the caller's promise.
-            Self::Ring(ring) => unsafe { ring.register(opcode, arg, nr_args) }
-                .map_err(|error| as_it_is_meant(opcode, error)),
+            Self::Ring(ring) => unsafe { ring.register(opcode, arg, nr_args) },
             Self::Task => {
                 // SAFETY: by the caller's promise.
                 let result = unsafe { uring_sys::io_uring_register(-1, opcode, arg, nr_args) };
@@ -180,22 +172,6 @@ impl Target<'_> {
 impl<'a> Submitter<'a> {
     fn target(&self) -> Target<'a> {
         Target::Ring(*self)
-    }
-}
-
-/// Takes back what [`RingError`] makes of an errno that means something else for this operation.
-fn as_it_is_meant(opcode: u32, error: io::Error) -> io::Error {
-    let ring_error = error
-        .get_ref()
-        .and_then(|source| source.downcast_ref::<RingError>());
-    match ring_error {
-        // Of registrations only some speak of a disabled ring, and mean that this one, or a message's target, is
-        // not what they need.
-        Some(RingError::NotEnabled) => io::Error::from_raw_os_error(libc::EBADFD),
-        Some(RingError::WrongThread) if HAVE_EEXIST.contains(&opcode) => {
-            io::Error::from_raw_os_error(libc::EEXIST)
-        }
-        _ => error,
     }
 }
 

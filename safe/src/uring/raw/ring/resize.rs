@@ -49,13 +49,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         // What forgotten queues have not published is published now: the kernel moves what it can see.
         drop(self.submission());
         drop(self.completion());
-        let params =
-            resized::<C>(fd.as_fd(), &old, sq_entries, cq_entries).map_err(|error| match error
-                .raw_os_error()
-            {
-                Some(errno) => self.core.register_error(errno),
-                None => error,
-            })?;
+        let params = resized::<C>(fd.as_fd(), &old, sq_entries, cq_entries)
+            .map_err(|errno| self.core.register_error(errno))?;
         // From here on the old memory is dead.
         match Memory::map::<S, C>(fd.as_fd(), &params) {
             Ok(memory) => {
@@ -102,13 +97,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     }
 }
 
-/// Has the kernel resize the ring, and answers what now describes it.
+/// Has the kernel resize the ring, and answers what now describes it, or an errno.
 fn resized<C: cqueue::EntryMarker>(
     fd: BorrowedFd<'_>,
     old: &io_uring_params,
     sq_entries: u32,
     cq_entries: Option<u32>,
-) -> io::Result<io_uring_params> {
+) -> Result<io_uring_params, i32> {
     // The kernel takes the two flags alone, and writes others back, so it is always given new parameters.
     let mut answer = io_uring_params {
         sq_entries,
@@ -121,14 +116,14 @@ fn resized<C: cqueue::EntryMarker>(
         ..Default::default()
     };
     if sq_entries == 0 || cq_entries == Some(0) {
-        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        return Err(libc::EINVAL);
     }
     let has_array = old.flags & IORING_SETUP_NO_SQARRAY == 0;
     let rounded = |entries: u32| entries.clamp(1, 1 << 16).next_power_of_two();
     let expected = cq_entries.map_or(2 * rounded(sq_entries), rounded);
     let array = ArrayRule::of::<C>(old).offset(expected);
     if has_array && array.is_none() {
-        return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+        return Err(libc::EOPNOTSUPP);
     }
     // SAFETY: the struct is what the operation takes and fills.
     let result = unsafe {
@@ -140,14 +135,14 @@ fn resized<C: cqueue::EntryMarker>(
         )
     };
     if result < 0 {
-        return Err(io::Error::from_raw_os_error(-result));
+        return Err(-result);
     }
     let mut params = *old;
     params.sq_entries = answer.sq_entries;
     params.cq_entries = answer.cq_entries;
     params.sq_off = answer.sq_off;
     params.cq_off = answer.cq_off;
-    // Kernels up to some 6.19 leave this offset 0, where the head of the queue lies.
+    // Linux 6.18, for one, leaves this offset 0, where the head of the queue lies.
     if has_array && params.sq_off.array == 0 {
         params.sq_off.array = array.unwrap_or(0);
     }

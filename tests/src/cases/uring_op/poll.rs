@@ -1,0 +1,290 @@
+//! POLL_ADD and POLL_REMOVE.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use uring_sys::*;
+
+use super::{case, refuses, results, ring};
+use crate::case::{Case, Run, Stop, kernel, pass};
+use crate::context::Context;
+use crate::ring::op::Op;
+use crate::ring::ops::poll_add;
+use crate::ring::{Cqe, Ring};
+use crate::support::files::pipe;
+use crate::support::names::Res;
+use crate::{ensure, ensure_eq};
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "uring/op/poll_add/bad",
+        &["IORING_OP_POLL_ADD"],
+        kernel(5, 1),
+        bad,
+    ),
+    Case::new(
+        "uring/op/poll_add/events",
+        &["IORING_OP_POLL_ADD"],
+        kernel(5, 1),
+        events,
+    ),
+    Case::new(
+        "uring/op/poll_add/level",
+        &[
+            "IORING_POLL_ADD_LEVEL",
+            "IORING_OP_POLL_ADD",
+            "IORING_OP_POLL_REMOVE",
+        ],
+        kernel(5, 1),
+        level,
+    ),
+    case(
+        "uring/op/poll_add/multishot",
+        &[
+            "IORING_POLL_ADD_MULTI",
+            "IORING_CQE_F_MORE",
+            "IORING_OP_POLL_ADD",
+        ],
+        (5, 13),
+        multishot,
+    ),
+    Case::new(
+        "uring/op/poll_add/ring",
+        &["IORING_OP_POLL_ADD"],
+        kernel(5, 1),
+        another_ring,
+    ),
+    Case::new(
+        "uring/op/poll_remove/bad",
+        &["IORING_OP_POLL_REMOVE"],
+        kernel(5, 1),
+        remove_bad,
+    ),
+    Case::new(
+        "uring/op/poll_remove/remove",
+        &["IORING_OP_POLL_REMOVE"],
+        kernel(5, 1),
+        remove,
+    ),
+    case(
+        "uring/op/poll_remove/update",
+        &[
+            "IORING_POLL_UPDATE_EVENTS",
+            "IORING_POLL_UPDATE_USER_DATA",
+            "IORING_OP_POLL_REMOVE",
+        ],
+        (5, 13),
+        update,
+    ),
+];
+
+const IN: i32 = libc::POLLIN as i32;
+const OUT: i32 = libc::POLLOUT as i32;
+
+/// A poll with `IORING_POLL_*` flags.
+fn flagged(op: Op, flags: u32) -> Op {
+    // SAFETY: `len` holds flags for these opcodes.
+    unsafe { op.changed(|sqe| sqe.len = flags) }
+}
+
+/// Ends, or with `IORING_POLL_UPDATE_*` changes, the poll with this `user_data`.
+fn removed(user_data: u64) -> Op {
+    // SAFETY: it names no memory: `addr` is a number.
+    unsafe { Op::new(IORING_OP_POLL_REMOVE, -1, |sqe| sqe.set_addr(user_data)) }
+}
+
+/// Descriptors and flags that are wrong.
+fn bad(_: &mut Context) -> Run {
+    let (reader, _writer) = pipe()?;
+    let op = poll_add(&reader, libc::POLLIN);
+    refuses(
+        &mut ring()?,
+        &[
+            ("fd -1", op.fd(-1), libc::EBADF),
+            ("unknown flags", flagged(op, 1 << 30), libc::EINVAL),
+        ],
+    )
+}
+
+/// An event that is there already, one that comes, and those that nobody asks for.
+fn events(_: &mut Context) -> Run {
+    let mut ring = ring()?;
+    let (reader, writer) = pipe()?;
+    ensure_eq!(
+        Res(ring.run(poll_add(&writer, libc::POLLOUT))?.res),
+        Res(OUT),
+        "a pipe with room"
+    );
+    ring.start(&[poll_add(&reader, libc::POLLIN)])?;
+    ensure!(ring.reap().is_none(), "completed without data");
+    let mut file = File::from(writer.try_clone()?);
+    file.write_all(b"x")?;
+    ensure_eq!(Res(ring.wait()?.res), Res(IN), "a pipe with data");
+    drop((writer, file));
+    let hang_up = Res(IN | i32::from(libc::POLLHUP));
+    ensure_eq!(
+        Res(ring.run(poll_add(&reader, libc::POLLIN))?.res),
+        hang_up,
+        "a pipe without a writer"
+    );
+    let (reader, writer) = pipe()?;
+    drop(reader);
+    let error = Res(i32::from(libc::POLLERR));
+    ensure_eq!(
+        Res(ring.run(poll_add(&writer, 0))?.res),
+        error,
+        "a pipe without a reader"
+    );
+    pass()
+}
+
+/// The flag in the header has never worked: each kernel refuses it.
+fn level(_: &mut Context) -> Run {
+    let (reader, _writer) = pipe()?;
+    let op = poll_add(&reader, libc::POLLIN);
+    refuses(
+        &mut ring()?,
+        &[
+            ("POLL_ADD", flagged(op, IORING_POLL_ADD_LEVEL), libc::EINVAL),
+            (
+                "POLL_ADD with MULTI",
+                flagged(op, IORING_POLL_ADD_LEVEL | IORING_POLL_ADD_MULTI),
+                libc::EINVAL,
+            ),
+            (
+                "POLL_REMOVE",
+                flagged(removed(99), IORING_POLL_ADD_LEVEL),
+                libc::EINVAL,
+            ),
+        ],
+    )
+}
+
+/// Each event posts a completion with F_MORE, until the poll is removed.
+fn multishot(cx: &mut Context) -> Run {
+    let mut ring = ring()?;
+    let (reader, writer) = pipe()?;
+    let (mut reader, mut writer) = (File::from(reader), File::from(writer));
+    ring.start(&[flagged(poll_add(&reader, libc::POLLIN), IORING_POLL_ADD_MULTI).tag(1)])?;
+    for i in 0..3 {
+        writer.write_all(b"x")?;
+        let cqe = ring.wait()?;
+        cx.accepted(cqe.res)?;
+        ensure_eq!(
+            (cqe.user_data, cqe.res & IN, cqe.more()),
+            (1, IN, true),
+            "event {i}"
+        );
+        reader.read_exact(&mut [0])?;
+    }
+    ensure!(ring.reap().is_none(), "one completion too many");
+    ring.start(&[removed(1).tag(2)])?;
+    let mut got = [ring.wait()?, ring.wait()?];
+    got.sort_by_key(|cqe| cqe.user_data);
+    ensure_eq!(
+        brief(&got[0]),
+        (1, Res(-libc::ECANCELED), false),
+        "the end of the poll"
+    );
+    ensure_eq!(brief(&got[1]), (2, Res(0), false), "the removal");
+    pass()
+}
+
+fn brief(cqe: &Cqe) -> (u64, Res, bool) {
+    (cqe.user_data, Res(cqe.res), cqe.more())
+}
+
+/// A ring can be polled too: it is readable when it has completions.
+fn another_ring(_: &mut Context) -> Run {
+    use std::os::fd::{AsRawFd, RawFd};
+    struct Raw(RawFd);
+    impl AsRawFd for Raw {
+        fn as_raw_fd(&self) -> RawFd {
+            self.0
+        }
+    }
+    let (mut ring, mut other) = (ring()?, ring()?);
+    let fd = Raw(other.as_raw_fd());
+    ring.start(&[poll_add(&fd, libc::POLLIN)])?;
+    ensure!(ring.reap().is_none(), "readable without completions");
+    other.start(&[crate::ring::ops::nop()])?;
+    ensure_eq!(Res(ring.wait()?.res & IN), Res(IN), "with a completion");
+    pass()
+}
+
+/// A poll that is not there, and flags that are wrong.
+fn remove_bad(_: &mut Context) -> Run {
+    refuses(
+        &mut ring()?,
+        &[
+            ("a poll that is not there", removed(99), libc::ENOENT),
+            ("unknown flags", flagged(removed(99), 1 << 30), libc::EINVAL),
+            ("a buffer", removed(99).buf(1), libc::EINVAL),
+        ],
+    )
+}
+
+/// A poll that is removed ends with -ECANCELED, and no other.
+fn remove(_: &mut Context) -> Run {
+    let mut ring = ring()?;
+    let (reader, _writer) = pipe()?;
+    let op = poll_add(&reader, libc::POLLIN);
+    ring.start(&[op.tag(8)])?;
+    ensure_eq!(
+        results(&mut ring, &[op, removed(0)])?,
+        [Res(-libc::ECANCELED), Res(0)],
+        "results"
+    );
+    ensure!(ring.reap().is_none(), "the other ended too");
+    refuses(&mut ring, &[("once more", removed(0).tag(1), libc::ENOENT)])
+}
+
+/// The events and the `user_data` of a poll are changed, one or both.
+fn update(cx: &mut Context) -> Run {
+    let mut ring = ring()?;
+    let (a, mut b) = UnixStream::pair()?;
+    // SAFETY: it names no memory: `off` is a number.
+    let to = |user_data: u64| unsafe { removed(1).changed(|sqe| sqe.set_off(user_data)) };
+    let events = |op: Op, events: i16| op.op_flags(poll_add(&a, events).sqe().poll32_events());
+    let (event, data) = (IORING_POLL_UPDATE_EVENTS, IORING_POLL_UPDATE_USER_DATA);
+    let mut pair = |ring: &mut Ring, update: Op, write: bool| -> Result<[(u64, i32); 2], Stop> {
+        ring.start(&[poll_add(&a, libc::POLLIN).tag(1)])?;
+        ring.start(&[update.tag(2)])?;
+        if write {
+            b.write_all(b"x")?;
+        }
+        let first = ring.wait()?;
+        if first.user_data == 2 {
+            cx.accepted(first.res)?;
+        }
+        let mut got = [first, ring.wait()?].map(|cqe| (cqe.user_data, cqe.res));
+        got.sort_unstable();
+        if write {
+            (&a).read_exact(&mut [0])?;
+        }
+        Ok(got)
+    };
+    let got = pair(
+        &mut ring,
+        events(flagged(removed(1), event), libc::POLLOUT),
+        false,
+    )?;
+    ensure_eq!(got, [(1, OUT), (2, 0)], "events");
+    let got = pair(&mut ring, flagged(to(7), data), true)?;
+    ensure_eq!(got, [(2, 0), (7, IN)], "user_data");
+    let got = pair(
+        &mut ring,
+        events(flagged(to(7), event | data), libc::POLLOUT),
+        false,
+    )?;
+    ensure_eq!(got, [(2, 0), (7, OUT)], "both");
+    refuses(
+        &mut ring,
+        &[(
+            "a poll that is not there",
+            events(flagged(removed(99), event), libc::POLLIN),
+            libc::ENOENT,
+        )],
+    )
+}
