@@ -35,32 +35,13 @@
 //! `-EBADF` for a bad descriptor or slot, `-ECANCELED` after a cancel or a broken link, `-EFAULT`
 //! for a bad pointer.
 //!
-//! # Where this differs from the crate `io-uring`
+//! # Programs written for the crate `io-uring`
 //!
-//! Names, order and types of the arguments are those of `io-uring` 0.7, so that its programs
-//! compile here. The bytes of the entries are the same, but for these:
+//! Names, order and types of the arguments are those of `io-uring` 0.7, and the bytes of the entries are the
+//! same, but for what is [listed](super#where-this-differs-from-the-crate-io-uring).
 //!
-//! * [`Fadvise`] and [`Madvise`] keep a length of 4 GiB or more, or below 0, in the 64-bit field
-//!   that Linux 6.11 added. There it was cut to 32 bits, and advised on another range than asked.
-//! * [`Close`] of [`Fixed(u32::MAX)`](super::types::Fixed) completes with an error. There the
-//!   slot's number wrapped around (or panicked, in debug builds), and descriptor 0 was closed.
-//! * [`EpollCtl`] takes no [`Fixed`](super::types::Fixed) as its epoll set: the kernel ignores the
-//!   flag and would use the slot's number as a plain descriptor.
-//! * [`Entry::clear_flags`] keeps `FIXED_FILE`, for the same reason.
-//! * Lengths of socket addresses above 65535 become 65535, which the kernel refuses, and not what
-//!   is left of them in 16 bits.
-//! * [`SubmitArgs::sigmask`](super::types::SubmitArgs::sigmask) passes the size of the kernel's
-//!   signal set, not that of the C library's, which the kernel refuses.
-//! * [`Timespec`](super::types::Timespec) made from a `Duration` above 2⁶³ seconds is the longest
-//!   there is, not a negative one.
-//!
-//! And in what compiles:
-//!
-//! * A flags setter called again keeps the bits that the constructor or another setter owns:
-//!   `.buf_index(Some(0))` and then `.zc_flags(0)` works in either order.
-//! * Setters are no `const fn`: neither here nor there can a constructor run at compile time.
-//! * `types::RwFlags` is a flags type; there it is a deprecated name for `u32`. `types::statx` and
-//!   `types::epoll_event` are those of `libc`, so that no cast is needed.
+//! A setter of flags takes the integer that it takes there, for which `libc` has the constants; the one
+//! that is named `with_...` in addition takes the type of the flags.
 
 use uring_sys::io_uring_sqe;
 
