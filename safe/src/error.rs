@@ -1,16 +1,18 @@
 //! Errors that say why.
 //!
-//! Functions that the `io-uring` crate has too return [`std::io::Error`]; where the errno alone would not
-//! explain, one of the types here is its source:
+//! Functions return [`std::io::Error`]; where the errno alone would not explain, one of the types here is its
+//! source. Making a ring explains itself when asked to, since programs compare the errno:
 //!
 //! ```
 //! use safe::error::{SetupError, SetupReason};
-//! use safe::uring::raw::IoUring;
+//! use safe::uring::raw::{IoUring, cqueue, squeue};
 //!
-//! let error = IoUring::new(0).expect_err("a ring needs entries");
+//! let builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
+//! let error = builder.build_explained(0).expect_err("a ring needs entries");
 //! let why = error.get_ref().and_then(|e| e.downcast_ref::<SetupError>()).expect("a reason");
 //! assert_eq!(why.raw_os_error(), Some(libc::EINVAL));
 //! assert!(matches!(why.reason(), SetupReason::Entries { .. }));
+//! assert_eq!(builder.build(0).expect_err("as above").raw_os_error(), Some(libc::EINVAL));
 //! ```
 
 use std::error::Error;

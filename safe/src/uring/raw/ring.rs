@@ -289,7 +289,7 @@ where
 impl IoUring {
     /// Makes a ring for `entries` submissions, rounded up to a power of two, and twice as many completions.
     ///
-    /// The error has a [`SetupError`] as its source. io_uring_setup(2), since Linux 5.1.
+    /// The error is the bare errno, as that of [`Builder::build`]. io_uring_setup(2), since Linux 5.1.
     ///
     /// ```
     /// use safe::uring::raw::{IoUring, opcode};

@@ -81,7 +81,8 @@ impl<'a> Submitter<'a> {
     ///
     /// If fewer entries than all are taken, it does not wait. In a ring of mixed completions the kernel takes
     /// one of 32 bytes for two. There is no system call if there is nothing to submit, that many are in the
-    /// queue already, and none is held back.
+    /// queue already, and none is held back; those taken count until the
+    /// [`CompletionQueue`](super::CompletionQueue) is synced or dropped.
     #[inline]
     pub fn submit_and_wait(&self, want: usize) -> io::Result<usize> {
         // SAFETY: no argument, thus no signal mask.
@@ -317,9 +318,8 @@ impl<'a> Submitter<'a> {
         // where no flag tells them of it.
         let needed = flags & (IORING_ENTER_SQ_WAKEUP | IORING_ENTER_GETEVENTS) != 0
             || self.hides_work(IORING_SETUP_COOP_TASKRUN);
-        // With other flags, it is the kernel's to judge what came along.
-        let waits_only = flags == IORING_ENTER_GETEVENTS;
-        if !needed || waits_only && self.has_ready(want) {
+        let wakes = flags & IORING_ENTER_SQ_WAKEUP != 0;
+        if !needed || !wakes && self.has_ready(want) {
             return Ok(queued as usize);
         }
         // SAFETY: by the caller's promise.

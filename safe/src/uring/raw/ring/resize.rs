@@ -97,9 +97,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         let core = &mut self.core;
         core.sq_head = self.sq.head;
         core.sq_tail = self.sq.tail;
-        core.sq_flags = flags;
         core.cq_head = self.cq.head;
         core.cq_tail = self.cq.tail;
+        core.sq_flags = flags;
         core.params.0 = params;
         let local = core.local.get();
         local
