@@ -1,16 +1,18 @@
 //! Errors that say why.
 //!
-//! Functions that the `io-uring` crate has too return [`std::io::Error`]; where the errno alone would not
-//! explain, one of the types here is its source:
+//! Functions return [`std::io::Error`]; where the errno alone would not explain, one of the types here is its
+//! source. Making a ring explains itself when asked to, since programs compare the errno:
 //!
 //! ```
 //! use safe::error::{SetupError, SetupReason};
-//! use safe::uring::raw::IoUring;
+//! use safe::uring::raw::{IoUring, cqueue, squeue};
 //!
-//! let error = IoUring::new(0).expect_err("a ring needs entries");
+//! let builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
+//! let error = builder.build_explained(0).expect_err("a ring needs entries");
 //! let why = error.get_ref().and_then(|e| e.downcast_ref::<SetupError>()).expect("a reason");
 //! assert_eq!(why.raw_os_error(), Some(libc::EINVAL));
 //! assert!(matches!(why.reason(), SetupReason::Entries { .. }));
+//! assert_eq!(builder.build(0).expect_err("as above").raw_os_error(), Some(libc::EINVAL));
 //! ```
 
 use std::error::Error;
@@ -263,6 +265,8 @@ pub enum RingError {
     PollThreadEnded,
     /// The ring belongs to the parent: this process is a forked child, which does not have its memory.
     Forked,
+    /// The ring was resized and its new queues could not be mapped: there is no way to them any more.
+    Unmapped,
     /// The ring has no descriptor (`IORING_SETUP_REGISTERED_FD_ONLY`), and is registered with another thread.
     NotRegisteredHere,
     /// The submission queue of a ring with `IORING_SETUP_SQ_REWIND` cannot be submitted while it is being
@@ -287,7 +291,7 @@ impl RingError {
             Self::WrongThread => libc::EEXIST,
             Self::NotEnabled => libc::EBADFD,
             Self::PollThreadEnded => libc::EOWNERDEAD,
-            Self::Forked => libc::ENXIO,
+            Self::Forked | Self::Unmapped => libc::ENXIO,
             Self::NotRegisteredHere => libc::EBADF,
             Self::QueueInUse => libc::EBUSY,
         }
@@ -305,6 +309,7 @@ impl Display for RingError {
             }
             Self::PollThreadEnded => "the ring's kernel thread (IORING_SETUP_SQPOLL) has ended",
             Self::Forked => "the ring belongs to the parent process: a forked child needs one of its own",
+            Self::Unmapped => "the ring was resized and its new queues could not be mapped",
             Self::NotRegisteredHere => {
                 "the ring has no descriptor and is registered with another thread (IORING_SETUP_REGISTERED_FD_ONLY)"
             }

@@ -155,7 +155,7 @@ fn too_little_memory_is_refused() {
     let mut builder = Builder::<squeue::Entry, cqueue::Entry>::default();
     // SAFETY: no ring comes of it.
     unsafe { builder.setup_no_mmap_at(page.slice(PAGE), page.slice(PAGE)) };
-    let error = builder.build(128).unwrap_err();
+    let error = builder.build_explained(128).unwrap_err();
     let SetupReason::MemoryTooSmall { need } = *reason(&error) else {
         panic!("{error:?}");
     };
@@ -169,7 +169,7 @@ fn huge_pages() {
         .map_or(0, |count| count.trim().parse().unwrap());
     match IoUring::<squeue::Entry, cqueue::Entry>::builder()
         .setup_no_mmap_huge()
-        .build(4096)
+        .build_explained(4096)
     {
         Ok(mut ring) => {
             assert!(free > 0);

@@ -106,7 +106,7 @@ fn if_supported<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
     builder: &Builder<S, C>,
     flag: u32,
 ) -> Option<IoUring<S, C>> {
-    match builder.build(8) {
+    match builder.build_explained(8) {
         Ok(ring) => Some(ring),
         Err(error) => {
             let source = error.get_ref().and_then(|source| source.downcast_ref());

@@ -24,7 +24,16 @@ unsafe fn with_raw_flags(flags: u32) -> io::Error {
     let mut builder = plain();
     // SAFETY: by the caller's promise.
     unsafe { builder.setup_flags(flags) };
-    builder.build(4).unwrap_err()
+    refused(&builder, 4)
+}
+
+/// The error that explains itself, and that the bare one is its errno.
+fn refused(builder: &Plain, entries: u32) -> io::Error {
+    let error = builder.build_explained(entries).unwrap_err();
+    let bare = builder.build(entries).unwrap_err();
+    assert_eq!(bare.raw_os_error(), setup_error(&error).raw_os_error());
+    assert!(bare.raw_os_error().is_some() && bare.kind() == error.kind());
+    error
 }
 
 fn setup_error(error: &io::Error) -> &SetupError {
@@ -104,7 +113,7 @@ fn a_flag_that_the_kernel_lacks_is_named() {
         flag: u32,
         text: &str,
     ) {
-        match builder.build(4) {
+        match builder.build_explained(4) {
             Ok(_) => works(builder, flag),
             Err(error) => {
                 let error = setup_error(&error);
@@ -201,7 +210,7 @@ fn flags_that_exclude_or_need_each_other_are_named() {
     ];
     for (set, first, second, text) in conflicts {
         let mut builder = plain();
-        let error = set(&mut builder).build(4).unwrap_err();
+        let error = refused(set(&mut builder), 4);
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         let error = setup_error(&error);
         assert!(!error.is_from_kernel());
@@ -213,7 +222,7 @@ fn flags_that_exclude_or_need_each_other_are_named() {
         // The kernel itself, asked through the escape hatch.
         // SAFETY: no bit is set.
         unsafe { builder.setup_flags(0) };
-        let error = builder.build(4).unwrap_err();
+        let error = refused(&builder, 4);
         assert!(setup_error(&error).is_from_kernel());
         assert_eq!(setup_error(&error).raw_os_error(), Some(libc::EINVAL));
     }
@@ -240,7 +249,7 @@ fn impossible_numbers_of_entries_are_named() {
         if completion != 0 {
             builder.setup_cqsize(completion);
         }
-        let error = builder.build(entries).unwrap_err();
+        let error = refused(&builder, entries);
         let expected = SetupReason::Entries {
             submission: entries,
             completion,
@@ -300,7 +309,7 @@ fn filter_setup(errno: i32) {
 fn a_system_call_that_is_not_there() {
     in_process_of_its_own("a_system_call_that_is_not_there", || {
         filter_setup(libc::ENOSYS);
-        let error = IoUring::new(4).unwrap_err();
+        let error = refused(&plain(), 4);
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
         let error = setup_error(&error);
         assert_eq!(error.raw_os_error(), Some(libc::ENOSYS));
@@ -314,7 +323,7 @@ fn a_system_call_that_is_not_there() {
 fn a_system_call_that_seccomp_forbids() {
     in_process_of_its_own("a_system_call_that_seccomp_forbids", || {
         filter_setup(libc::EPERM);
-        let error = IoUring::new(4).unwrap_err();
+        let error = refused(&plain(), 4);
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         let error = setup_error(&error);
         assert_eq!(error.raw_os_error(), Some(libc::EPERM));
@@ -350,7 +359,7 @@ fn a_system_call_that_the_administrator_forbids() {
             assert_eq!(bound, 0, "{}", io::Error::last_os_error());
         }
         filter_setup(libc::EPERM);
-        let error = IoUring::new(4).unwrap_err();
+        let error = refused(&plain(), 4);
         let error = setup_error(&error);
         assert_eq!(error.reason(), &SetupReason::Disabled { level: 2 });
         assert!(
@@ -374,7 +383,7 @@ fn a_limit_on_locked_memory_is_told() {
             assert_eq!(libc::setgid(54321), 0, "this test needs root");
             assert_eq!(libc::setuid(54321), 0);
         }
-        let Err(error) = IoUring::new(1024) else {
+        let Err(error) = plain().build_explained(1024) else {
             // The kernel does not count it: then nor does it count many.
             let rings: Vec<_> = (0..8).map(|_| IoUring::new(1024).unwrap()).collect();
             assert_eq!(rings.len(), 8);

@@ -129,6 +129,42 @@ fn a_ring_of_another_thread_says_so() {
     }
 }
 
+/// Only the ring's own thread may wait in the kernel, so a wait that another thread gets through did not enter
+/// it.
+#[test]
+fn waiting_enters_the_kernel_only_if_there_is_a_reason() {
+    let wait = |ring: &IoUring, want| {
+        thread::scope(|scope| scope.spawn(|| ring.submit_and_wait(want)).join().unwrap())
+    };
+    let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
+    builder.setup_single_issuer().setup_defer_taskrun();
+    builder.setup_cqsize(4);
+    let mut ring = builder.clone().setup_taskrun_flag().build(4).unwrap();
+    for user_data in 0..4 {
+        push(&mut ring, user_data);
+    }
+    assert_eq!(ring.submit_and_wait(4).unwrap(), 4);
+    assert_eq!(wait(&ring, 4).unwrap(), 0, "four are there");
+    is_ring_error(wait(&ring, 5), RingError::WrongThread);
+    assert!(ring.completion().next().is_some());
+    is_ring_error(wait(&ring, 4), RingError::WrongThread);
+    assert_eq!(wait(&ring, 3).unwrap(), 0, "three are left");
+
+    // What does not fit into the queue waits in the kernel.
+    push(&mut ring, 4);
+    push(&mut ring, 5);
+    assert_eq!(ring.submit().unwrap(), 2);
+    assert!(ring.submission().cq_overflow());
+    is_ring_error(wait(&ring, 1), RingError::WrongThread);
+    assert!(ring.submitter().flush_completions().unwrap());
+
+    // So may other work, where no flag tells.
+    let mut ring = builder.build(4).unwrap();
+    push(&mut ring, 0);
+    assert_eq!(ring.submit_and_wait(1).unwrap(), 1);
+    is_ring_error(wait(&ring, 1), RingError::WrongThread);
+}
+
 /// Who enables the ring owns it.
 #[test]
 fn a_disabled_ring_goes_to_the_thread_that_enables_it() {

@@ -1,5 +1,6 @@
 //! The developers' commands, one module each.
 
+pub mod bench;
 pub mod conformance;
 pub mod coverage;
 pub mod headers;

@@ -20,6 +20,7 @@ enum Command {
     Coverage(xtask::coverage::Args),
     Matrix(xtask::matrix::Args),
     Targets(xtask::targets::Args),
+    Bench(xtask::bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +39,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Conformance(args) => xtask::conformance::run(args),
         Command::Coverage(args) => xtask::coverage::run(args).map(|()| ExitCode::SUCCESS),
         Command::Matrix(args) => xtask::matrix::run(args),
+        Command::Bench(args) => xtask::bench::run(args),
         Command::Targets(args) => xtask::targets::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

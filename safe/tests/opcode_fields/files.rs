@@ -34,8 +34,8 @@ fn reading_and_writing() -> Vec<Case> {
         case(
             Read::new(Fixed(3), at_mut(0x1000), 4)
                 .offset(5)
-                .rw_flags(RwFlags::NOWAIT | RwFlags::HIPRI)
-                .ioprio(IoPrio::realtime(6))
+                .with_rw_flags(RwFlags::NOWAIT | RwFlags::HIPRI)
+                .with_ioprio(IoPrio::realtime(6))
                 .buf_group(7)
                 .attr(&pi)
                 .build(),
@@ -54,16 +54,16 @@ fn reading_and_writing() -> Vec<Case> {
         // A setter called again replaces.
         case(
             Read::new(Fd(3), at_mut(0), 0)
-                .rw_flags(RwFlags::NOWAIT)
-                .rw_flags(RwFlags::HIPRI)
+                .with_rw_flags(RwFlags::NOWAIT)
+                .with_rw_flags(RwFlags::HIPRI)
                 .build(),
             Sqe::new(IORING_OP_READ).fd(3).op_flags(RWF_HIPRI),
         ),
         case(
             Write::new(Fd(3), at(0x1000), 4)
                 .offset(u64::MAX)
-                .rw_flags(RwFlags::APPEND)
-                .ioprio(IoPrio::idle())
+                .with_rw_flags(RwFlags::APPEND)
+                .with_ioprio(IoPrio::idle())
                 .write_stream(5)
                 .attr(&pi)
                 .build(),
@@ -228,7 +228,7 @@ fn contents() -> Vec<Case> {
         case(
             SyncFileRange::new(Fd(3), 4)
                 .offset(5)
-                .flags(SyncRangeFlags::WRITE)
+                .with_flags(SyncRangeFlags::WRITE)
                 .build(),
             Sqe::new(IORING_OP_SYNC_FILE_RANGE)
                 .fd(3)
@@ -239,7 +239,7 @@ fn contents() -> Vec<Case> {
         case(
             Fallocate::new(Fd(3), 4)
                 .offset(5)
-                .mode(FallocateFlags::KEEP_SIZE)
+                .with_mode(FallocateFlags::KEEP_SIZE)
                 .build(),
             Sqe::new(IORING_OP_FALLOCATE).fd(3).addr(4).off(5).len(1),
         ),
@@ -285,7 +285,7 @@ fn names() -> Vec<Case> {
     vec![
         case(
             OpenAt::new(Fd(3), at(0x1000))
-                .flags(OpenFlags::RDWR | OpenFlags::CREAT)
+                .with_flags(OpenFlags::RDWR | OpenFlags::CREAT)
                 .mode(0o644)
                 .build(),
             Sqe::new(IORING_OP_OPENAT)
@@ -321,8 +321,8 @@ fn names() -> Vec<Case> {
         ),
         case(
             Statx::new(Fd(3), at(0x1000), at_mut(0x2000))
-                .flags(AtFlags::EMPTY_PATH)
-                .mask(StatxMask::SIZE)
+                .with_flags(AtFlags::EMPTY_PATH)
+                .with_mask(StatxMask::SIZE)
                 .build(),
             Sqe::new(IORING_OP_STATX)
                 .fd(3)
@@ -333,7 +333,7 @@ fn names() -> Vec<Case> {
         ),
         case(
             RenameAt::new(Fd(3), at(0x1000), Fd(4), at(0x2000))
-                .flags(RenameFlags::EXCHANGE)
+                .with_flags(RenameFlags::EXCHANGE)
                 .build(),
             Sqe::new(IORING_OP_RENAMEAT)
                 .fd(3)
@@ -344,7 +344,7 @@ fn names() -> Vec<Case> {
         ),
         case(
             UnlinkAt::new(Fd(3), at(0x1000))
-                .flags(AtFlags::REMOVEDIR)
+                .with_flags(AtFlags::REMOVEDIR)
                 .build(),
             Sqe::new(IORING_OP_UNLINKAT)
                 .fd(3)
@@ -361,7 +361,7 @@ fn names() -> Vec<Case> {
         ),
         case(
             LinkAt::new(Fd(3), at(0x1000), Fd(-100), at(0x2000))
-                .flags(AtFlags::SYMLINK_FOLLOW)
+                .with_flags(AtFlags::SYMLINK_FOLLOW)
                 .build(),
             Sqe::new(IORING_OP_LINKAT)
                 .fd(3)
@@ -385,7 +385,7 @@ fn attributes() -> Vec<Case> {
         ),
         case(
             SetXattr::new(at(0x1000), at(0x2000), at(0x3000), 4)
-                .flags(XattrFlags::CREATE)
+                .with_flags(XattrFlags::CREATE)
                 .build(),
             Sqe::new(IORING_OP_SETXATTR)
                 .addr(0x1000)
@@ -404,7 +404,7 @@ fn attributes() -> Vec<Case> {
         ),
         case(
             FSetXattr::new(Fd(3), at(0x1000), at(0x2000), 4)
-                .flags(XattrFlags::REPLACE)
+                .with_flags(XattrFlags::REPLACE)
                 .build(),
             Sqe::new(IORING_OP_FSETXATTR)
                 .fd(3)
@@ -420,7 +420,7 @@ fn pipes_and_slots() -> Vec<Case> {
     vec![
         case(
             Pipe::new(at_mut(0x1000))
-                .flags(OpenFlags::CLOEXEC)
+                .with_flags(OpenFlags::CLOEXEC)
                 .file_index(slot(3))
                 .build(),
             Sqe::new(IORING_OP_PIPE)
@@ -430,7 +430,7 @@ fn pipes_and_slots() -> Vec<Case> {
         ),
         case(
             Splice::new(Fd(3), -1, Fd(4), 5, 6)
-                .flags(SpliceFlags::MOVE)
+                .with_flags(SpliceFlags::MOVE)
                 .build(),
             Sqe::new(IORING_OP_SPLICE)
                 .fd(4)
@@ -443,7 +443,7 @@ fn pipes_and_slots() -> Vec<Case> {
         // The flag of the input stays, whatever flags are set.
         case(
             Splice::new(Fixed(3), 4, Fixed(5), -1, 6)
-                .flags(SpliceFlags::MORE)
+                .with_flags(SpliceFlags::MORE)
                 .flags(0)
                 .build(),
             Sqe::new(IORING_OP_SPLICE)
@@ -457,7 +457,7 @@ fn pipes_and_slots() -> Vec<Case> {
         ),
         case(
             Tee::new(Fixed(3), Fd(4), 5)
-                .flags(SpliceFlags::NONBLOCK)
+                .with_flags(SpliceFlags::NONBLOCK)
                 .build(),
             Sqe::new(IORING_OP_TEE)
                 .fd(4)
@@ -474,7 +474,7 @@ fn pipes_and_slots() -> Vec<Case> {
                 .off(u64::MAX),
         ),
         case(
-            FixedFdInstall::new(Fixed(3), InstallFdFlags::NO_CLOEXEC).build(),
+            FixedFdInstall::new(Fixed(3), InstallFdFlags::NO_CLOEXEC.bits()).build(),
             Sqe::new(IORING_OP_FIXED_FD_INSTALL)
                 .flags(IOSQE_FIXED_FILE)
                 .fd(3)

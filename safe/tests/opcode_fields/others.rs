@@ -255,7 +255,7 @@ fn buffers_and_messages() -> Vec<Case> {
         ),
         case(
             MsgRingData::new(Fd(3), -4, 5, None)
-                .opcode_flags(MsgRingFlags::CQE_SKIP)
+                .with_opcode_flags(MsgRingFlags::CQE_SKIP)
                 .build(),
             Sqe::new(IORING_OP_MSG_RING)
                 .fd(3)
@@ -282,7 +282,7 @@ fn buffers_and_messages() -> Vec<Case> {
                 DestinationSlot::try_from_slot_target(5).unwrap(),
                 6,
             )
-            .opcode_flags(MsgRingFlags::CQE_SKIP)
+            .with_opcode_flags(MsgRingFlags::CQE_SKIP)
             .build(),
             Sqe::new(IORING_OP_MSG_RING)
                 .fd(3)
@@ -348,7 +348,10 @@ fn commands() -> Vec<Case> {
             sqe(),
         ),
         case(
-            UringCmd16::new(Fd(3), 4).multi(5).flags(1 << 8).build(),
+            UringCmd16::new(Fd(3), 4)
+                .multi(5)
+                .flags(UringCmdFlags::from(1 << 8))
+                .build(),
             sqe()
                 .flags(IOSQE_BUFFER_SELECT)
                 .buf(5)
@@ -404,7 +407,9 @@ fn futexes_and_children() -> Vec<Case> {
     let private = FutexFlags::SIZE_U32 | FutexFlags::PRIVATE;
     vec![
         case(
-            FutexWait::new(at(0x1000), 3, 4, private).flags(5).build(),
+            FutexWait::new(at(0x1000), 3, 4, private.bits())
+                .flags(5)
+                .build(),
             Sqe::new(IORING_OP_FUTEX_WAIT)
                 .fd(0x82)
                 .addr(0x1000)
@@ -413,7 +418,9 @@ fn futexes_and_children() -> Vec<Case> {
                 .op_flags(5),
         ),
         case(
-            FutexWake::new(at(0x1000), 3, 4, private).flags(5).build(),
+            FutexWake::new(at(0x1000), 3, 4, private.bits())
+                .flags(5)
+                .build(),
             Sqe::new(IORING_OP_FUTEX_WAKE)
                 .fd(0x82)
                 .addr(0x1000)

@@ -53,8 +53,8 @@ fn connections() -> Vec<Case> {
         ),
         case(
             Accept::new(Fd(3), at_mut(0x1000), at_mut(0x2000))
-                .flags(SocketFlags::CLOEXEC)
-                .ioprio(AcceptFlags::DONTWAIT | AcceptFlags::POLL_FIRST)
+                .with_flags(SocketFlags::CLOEXEC)
+                .with_ioprio(AcceptFlags::DONTWAIT | AcceptFlags::POLL_FIRST)
                 .file_index(Some(auto))
                 .build(),
             Sqe::new(IORING_OP_ACCEPT)
@@ -67,8 +67,8 @@ fn connections() -> Vec<Case> {
         ),
         case(
             AcceptMulti::new(Fd(3))
-                .flags(SocketFlags::NONBLOCK)
-                .ioprio(AcceptFlags::POLL_FIRST)
+                .with_flags(SocketFlags::NONBLOCK)
+                .with_ioprio(AcceptFlags::POLL_FIRST)
                 .allocate_file_index(true)
                 .build(),
             Sqe::new(IORING_OP_ACCEPT)
@@ -92,8 +92,8 @@ fn sending() -> Vec<Case> {
     vec![
         case(
             Send::new(Fd(3), at(0x1000), 4)
-                .flags(MsgFlags::MORE)
-                .ioprio(poll_first)
+                .with_flags(MsgFlags::MORE)
+                .with_ioprio(poll_first)
                 .dest_addr(at(0x2000))
                 .dest_addr_len(16)
                 .build(),
@@ -121,7 +121,7 @@ fn sending() -> Vec<Case> {
         ),
         case(
             Send::vectored(Fd(3), at(0x1000), 4)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_SEND)
                 .fd(3)
@@ -133,7 +133,7 @@ fn sending() -> Vec<Case> {
             SendBundle::new(Fd(3), 4)
                 .flags(5)
                 .len(6)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_SEND)
                 .flags(IOSQE_BUFFER_SELECT)
@@ -146,7 +146,7 @@ fn sending() -> Vec<Case> {
         case(
             SendZc::new(Fd(3), at(0x1000), 4)
                 .buf_index(Some(5))
-                .zc_flags(SendRecvFlags::REPORT_USAGE)
+                .with_zc_flags(SendRecvFlags::REPORT_USAGE)
                 .flags(6)
                 .dest_addr(at(0x2000))
                 .dest_addr_len(28)
@@ -178,8 +178,8 @@ fn sending() -> Vec<Case> {
         ),
         case(
             SendMsg::new(Fd(3), at(0x1000))
-                .flags(MsgFlags::NOSIGNAL)
-                .ioprio(poll_first)
+                .with_flags(MsgFlags::NOSIGNAL)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_SENDMSG)
                 .fd(3)
@@ -192,7 +192,7 @@ fn sending() -> Vec<Case> {
             SendMsgZc::new(Fd(3), at(0x1000))
                 .buf_index(Some(4))
                 .flags(5)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_SENDMSG_ZC)
                 .fd(3)
@@ -210,8 +210,8 @@ fn receiving() -> Vec<Case> {
     vec![
         case(
             Recv::new(Fd(3), at_mut(0x1000), 4)
-                .flags(MsgFlags::WAITALL)
-                .ioprio(poll_first)
+                .with_flags(MsgFlags::WAITALL)
+                .with_ioprio(poll_first)
                 .buf_group(5)
                 .build(),
             Sqe::new(IORING_OP_RECV)
@@ -238,7 +238,7 @@ fn receiving() -> Vec<Case> {
                 .flags(5)
                 .len(6)
                 .total_len(7)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_RECV)
                 .flags(IOSQE_BUFFER_SELECT)
@@ -253,7 +253,7 @@ fn receiving() -> Vec<Case> {
             RecvBundle::new(Fd(3), 4)
                 .flags(5)
                 .len(6)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_RECV)
                 .flags(IOSQE_BUFFER_SELECT)
@@ -268,7 +268,7 @@ fn receiving() -> Vec<Case> {
                 .flags(5)
                 .len(6)
                 .total_len(7)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_RECV)
                 .flags(IOSQE_BUFFER_SELECT)
@@ -282,7 +282,7 @@ fn receiving() -> Vec<Case> {
         case(
             RecvMsg::new(Fd(3), at_mut(0x1000))
                 .flags(4)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .buf_group(5)
                 .build(),
             Sqe::new(IORING_OP_RECVMSG)
@@ -296,7 +296,7 @@ fn receiving() -> Vec<Case> {
         case(
             RecvMsgMulti::new(Fd(3), at(0x1000), 4)
                 .flags(5)
-                .ioprio(poll_first)
+                .with_ioprio(poll_first)
                 .build(),
             Sqe::new(IORING_OP_RECVMSG)
                 .flags(IOSQE_BUFFER_SELECT)
@@ -308,7 +308,7 @@ fn receiving() -> Vec<Case> {
                 .ioprio(IORING_RECV_MULTISHOT | 1),
         ),
         case(
-            RecvZc::new(Fd(3), 4).ifq(5).ioprio(poll_first).build(),
+            RecvZc::new(Fd(3), 4).ifq(5).with_ioprio(poll_first).build(),
             Sqe::new(IORING_OP_RECV_ZC)
                 .fd(3)
                 .len(4)
@@ -331,7 +331,7 @@ fn commands() -> Vec<Case> {
         ),
         case(
             GetSockOpt::new(Fd(3), 4, 5, at_mut(0x1000), 6)
-                .flags(7)
+                .flags(UringCmdFlags::from(7))
                 .build(),
             command(SOCKET_URING_OP_GETSOCKOPT)
                 .level(4, 5)

@@ -38,7 +38,7 @@ fn reading_and_writing() {
     assert_eq!(
         ring.run(
             Writev::new(fd(&file), vec.as_ptr(), 2)
-                .rw_flags(RwFlags::DSYNC)
+                .with_rw_flags(RwFlags::DSYNC)
                 .build()
         ),
         8
@@ -104,7 +104,7 @@ fn contents() {
     assert_eq!(
         ring.run(
             SyncFileRange::new(fd(&file), 4)
-                .flags(SyncRangeFlags::WRITE)
+                .with_flags(SyncRangeFlags::WRITE)
                 .build()
         ),
         0
@@ -169,22 +169,22 @@ fn names() {
         ring.run(MkDirAt::new(cwd, d.as_ptr()).mode(0o700).build()),
         0
     );
-    let rename = RenameAt::new(cwd, a.as_ptr(), cwd, b.as_ptr()).flags(RenameFlags::NOREPLACE);
+    let rename = RenameAt::new(cwd, a.as_ptr(), cwd, b.as_ptr()).with_flags(RenameFlags::NOREPLACE);
     assert_eq!(ring.run(rename.build()), -libc::EEXIST);
 
     // SAFETY: zero is a value of each of its fields, which are integers.
     let mut status: types::statx = unsafe { std::mem::zeroed() };
     let ask = Statx::new(cwd, c.as_ptr(), &mut status);
     assert_eq!(
-        ring.run(ask.mask(StatxMask::NLINK | StatxMask::TYPE).build()),
+        ring.run(ask.with_mask(StatxMask::NLINK | StatxMask::TYPE).build()),
         0
     );
     assert_eq!(
         (status.stx_nlink, u32::from(status.stx_mode) & libc::S_IFMT),
         (2, libc::S_IFREG)
     );
-    let ask = Statx::new(cwd, c.as_ptr(), &mut status).flags(AtFlags::SYMLINK_NOFOLLOW);
-    assert_eq!(ring.run(ask.mask(StatxMask::TYPE).build()), 0);
+    let ask = Statx::new(cwd, c.as_ptr(), &mut status).with_flags(AtFlags::SYMLINK_NOFOLLOW);
+    assert_eq!(ring.run(ask.with_mask(StatxMask::TYPE).build()), 0);
     assert_eq!(u32::from(status.stx_mode) & libc::S_IFMT, libc::S_IFLNK);
 
     let how = OpenHow::new()
@@ -201,7 +201,7 @@ fn names() {
     assert_eq!(
         ring.run(
             UnlinkAt::new(cwd, d.as_ptr())
-                .flags(AtFlags::REMOVEDIR)
+                .with_flags(AtFlags::REMOVEDIR)
                 .build()
         ),
         0
@@ -219,7 +219,7 @@ fn attributes() {
         ring.run(SetXattr::new(name.as_ptr(), ptr, at.as_ptr(), len).build()),
         0
     );
-    let set = FSetXattr::new(fd(&file), name.as_ptr(), ptr, len).flags(XattrFlags::CREATE);
+    let set = FSetXattr::new(fd(&file), name.as_ptr(), ptr, len).with_flags(XattrFlags::CREATE);
     assert_eq!(ring.run(set.build()), -libc::EEXIST);
     let mut buf = [0u8; 8];
     let get = GetXattr::new(name.as_ptr(), buf.as_mut_ptr().cast(), at.as_ptr(), 8);
@@ -236,7 +236,7 @@ fn pipes_and_slots() {
     assert_eq!(
         ring.run(
             Pipe::new(fds.as_mut_ptr())
-                .flags(OpenFlags::CLOEXEC)
+                .with_flags(OpenFlags::CLOEXEC)
                 .build()
         ),
         0
@@ -283,7 +283,11 @@ fn pipes_and_slots() {
         1
     );
     assert_eq!(pick, [3]);
-    let installed = ring.run(FixedFdInstall::new(Fixed(3), InstallFdFlags::NO_CLOEXEC).build());
+    let installed = ring.run(
+        FixedFdInstall::new(Fixed(3), 0)
+            .flags(InstallFdFlags::NO_CLOEXEC)
+            .build(),
+    );
     assert!(installed > 2);
     assert_eq!(ring.run(Close::new(Fd(installed)).build()), 0);
     assert_eq!(ring.run(Close::new(Fixed(3)).build()), 0);

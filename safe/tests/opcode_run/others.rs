@@ -180,7 +180,7 @@ fn messages_futexes_children() {
         8,
     );
     assert_eq!(
-        ring.run(send.opcode_flags(MsgRingFlags::CQE_SKIP).build()),
+        ring.run(send.with_opcode_flags(MsgRingFlags::CQE_SKIP).build()),
         0
     );
 
@@ -191,13 +191,13 @@ fn messages_futexes_children() {
         FutexFlags::SIZE_U32 | FutexFlags::PRIVATE,
     );
     assert_eq!(
-        ring.run(FutexWait::new(at, 2, all, size).build()),
+        ring.run(FutexWait::new(at, 2, all, size.bits()).build()),
         -libc::EAGAIN
     );
-    assert_eq!(ring.run(FutexWake::new(at, 1, all, size).build()), 0);
+    assert_eq!(ring.run(FutexWake::new(at, 1, all, size.bits()).build()), 0);
     let [waited, woken] = ring.run_all([
-        FutexWait::new(at, 1, all, size).build(),
-        FutexWake::new(at, 1, all, size).build(),
+        FutexWait::new(at, 1, all, size.bits()).build(),
+        FutexWake::new(at, 1, all, size.bits()).build(),
     ]);
     assert_eq!((waited, woken), (0, 1));
     let several = [types::FutexWaitV::new()

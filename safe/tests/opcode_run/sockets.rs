@@ -29,11 +29,11 @@ fn connections() {
     assert_eq!(unsafe { libc::getsockname(server, pointer, &mut len) }, 0);
 
     let none = Accept::new(Fd(server), std::ptr::null_mut(), std::ptr::null_mut());
-    let none = none.ioprio(AcceptFlags::DONTWAIT).build();
+    let none = none.with_ioprio(AcceptFlags::DONTWAIT).build();
     assert_eq!(ring.run(none), -libc::EAGAIN);
     assert_eq!(ring.run(Connect::new(Fd(client), pointer, len).build()), 0);
     ring.0.submitter().register_files_sparse(2).unwrap();
-    let accept = Accept::new(Fd(server), pointer, &mut len).flags(SocketFlags::CLOEXEC);
+    let accept = Accept::new(Fd(server), pointer, &mut len).with_flags(SocketFlags::CLOEXEC);
     let accepted = ring.run(accept.build());
     assert!(accepted > 2);
 
@@ -70,8 +70,11 @@ fn connections() {
         5
     );
     let mut buf = [0u8; 5];
-    let peek = Recv::new(Fd(accepted), buf.as_mut_ptr(), 5).flags(MsgFlags::PEEK);
-    assert_eq!(ring.run(peek.ioprio(SendRecvFlags::POLL_FIRST).build()), 5);
+    let peek = Recv::new(Fd(accepted), buf.as_mut_ptr(), 5).with_flags(MsgFlags::PEEK);
+    assert_eq!(
+        ring.run(peek.with_ioprio(SendRecvFlags::POLL_FIRST).build()),
+        5
+    );
     assert_eq!(ring.run(SocketInq::new(Fd(accepted)).build()), 5);
     assert!(ring.run(SocketOutq::new(Fd(accepted)).build()) == 0);
     assert_eq!(
@@ -102,7 +105,11 @@ fn sending() {
     msg.msg_iov = vec.as_ptr().cast_mut();
     msg.msg_iovlen = 2;
     assert_eq!(
-        ring.run(SendMsg::new(fd(&a), &msg).flags(MsgFlags::NOSIGNAL).build()),
+        ring.run(
+            SendMsg::new(fd(&a), &msg)
+                .with_flags(MsgFlags::NOSIGNAL)
+                .build()
+        ),
         8
     );
     let mut got = [0; 16];
@@ -131,7 +138,7 @@ fn sending() {
     unsafe { ring.0.submitter().register_buffers(&[iov(&mut buffer)]) }.unwrap();
     let send = SendZc::new(fd(&from), buffer.as_ptr(), 4)
         .buf_index(Some(0))
-        .zc_flags(SendRecvFlags::REPORT_USAGE)
+        .with_zc_flags(SendRecvFlags::REPORT_USAGE)
         .dest_addr(destination)
         .dest_addr_len(len);
     ring.push(send.build());

@@ -235,8 +235,25 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
 
     /// Makes a ring for `entries` submissions (1 to 32768), rounded up to a power of two.
     ///
-    /// The error has a [`SetupError`] as its source, which says why. io_uring_setup(2), since Linux 5.1.
+    /// The error is the bare errno: programs compare it, to go on without a ring or with other flags.
+    /// [`build_explained`](Self::build_explained) says why. io_uring_setup(2), since Linux 5.1.
     pub fn build(&self, entries: u32) -> io::Result<IoUring<S, C>> {
+        self.make(entries, |errno, _, _| io::Error::from_raw_os_error(errno))
+            .map_err(bare)
+    }
+
+    /// As [`build`](Self::build), with a [`SetupError`] as the source of the error, for people to read:
+    /// `raw_os_error` of the error itself is `None` then.
+    ///
+    /// What stands behind an errno is found out when it comes: by reading `/proc`, and by asking the kernel
+    /// for other rings.
+    pub fn build_explained(&self, entries: u32) -> io::Result<IoUring<S, C>> {
+        self.make(entries, |errno, entries, asked| {
+            diagnose(errno, entries, asked).into()
+        })
+    }
+
+    fn make(&self, entries: u32, explain: Explain) -> io::Result<IoUring<S, C>> {
         let asked = self.params;
         if asked.flags & ENTRY_SIZES != S::BUILD_FLAGS | C::BUILD_FLAGS {
             return Err(SetupError::unasked(SetupReason::EntrySize).into());
@@ -244,7 +261,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
         if let Some(conflict) = FlagConflict::of(asked.flags).filter(|_| !self.unchecked) {
             return Err(SetupError::unasked(SetupReason::FlagConflict(conflict)).into());
         }
-        let provided = self.provide(entries)?;
+        let provided = self.provide(entries, explain)?;
         let mut params = asked;
         if let Some((rings, sqes)) = provided.as_ref().map(Provided::addresses) {
             params.cq_off.user_addr = rings.as_ptr().expose_provenance() as u64;
@@ -254,7 +271,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
         // belongs to the ring: it is either unmapped with it, or the caller's promise in `setup_no_mmap_at`.
         let answer = unsafe { io_uring_setup(entries, &mut params) };
         let Ok(handle) = u32::try_from(answer) else {
-            return Err(diagnose(-answer, entries, &asked).into());
+            return Err(explain(-answer, entries, &asked));
         };
         let handle = if params.flags & IORING_SETUP_REGISTERED_FD_ONLY != 0 {
             // SAFETY: the kernel has just made it for us.
@@ -268,11 +285,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
         }
         // SAFETY: the ring is new and ours, and its memory holds what `params` describe, as just checked.
         unsafe { IoUring::assemble(handle, params, provided.map(Provided::into_memory)) }
-            .map_err(|error| explain(error, entries, &asked))
+            .map_err(|error| explained(error, explain, entries, &asked))
     }
 
     /// The memory to make the ring in, unless it is the kernel's.
-    fn provide(&self, entries: u32) -> io::Result<Option<Provided>> {
+    fn provide(&self, entries: u32, explain: Explain) -> io::Result<Option<Provided>> {
         let sizes = self.memory_sizes(entries);
         match self.source {
             Source::Kernel => Ok(None),
@@ -283,7 +300,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
                         Some(errno @ libc::ENOMEM) if huge => {
                             SetupError::new(errno, SetupReason::NoHugePages).into()
                         }
-                        _ => explain(error, entries, &self.params),
+                        _ => explained(error, explain, entries, &self.params),
                     })
             }
             Source::Callers(rings, sqes) => {
@@ -320,10 +337,28 @@ fn too_small(need: Sizes) -> io::Error {
     .into()
 }
 
+/// Makes an error of an errno, the number of entries and the parameters that were asked for.
+type Explain = fn(i32, u32, &io_uring_params) -> io::Error;
+
 /// An error of mapping memory, which the same limits may be behind.
-fn explain(error: io::Error, entries: u32, asked: &io_uring_params) -> io::Error {
+fn explained(
+    error: io::Error,
+    explain: Explain,
+    entries: u32,
+    asked: &io_uring_params,
+) -> io::Error {
     match error.raw_os_error() {
-        Some(errno) => diagnose(errno, entries, asked).into(),
+        Some(errno) => explain(errno, entries, asked),
+        None => error,
+    }
+}
+
+/// The errno alone, of an error that says more.
+fn bare(error: io::Error) -> io::Error {
+    let source = error.get_ref();
+    let setup = source.and_then(|source| source.downcast_ref::<SetupError>());
+    match setup.and_then(SetupError::raw_os_error) {
+        Some(errno) => io::Error::from_raw_os_error(errno),
         None => error,
     }
 }

@@ -75,7 +75,11 @@ pub(crate) struct Core {
     pub(crate) sq_head: SharedWord,
     pub(crate) sq_tail: SharedWord,
     pub(crate) sq_flags: SharedWord,
+    pub(crate) cq_head: SharedWord,
+    pub(crate) cq_tail: SharedWord,
     pub(crate) rewind: Option<Rewind>,
+    /// Whether the ring lost its memory in this process, by a resize that could not be mapped.
+    unmapped: bool,
     local: LocalPage,
 }
 
@@ -85,6 +89,16 @@ impl Core {
     pub(crate) fn is_here(&self) -> bool {
         // Relaxed: written before the ring was given out; only a fork changes it.
         self.local.get().here.load(Ordering::Relaxed) != 0
+    }
+
+    /// Why the ring cannot be used where [`is_here`](Self::is_here) denies it.
+    #[cold]
+    pub(crate) fn gone(&self) -> RingError {
+        if self.unmapped {
+            RingError::Unmapped
+        } else {
+            RingError::Forked
+        }
     }
 
     /// The producer's state. Used by one thread at a time: the one with the `SubmissionQueue`.
@@ -120,12 +134,9 @@ impl Core {
         self.fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)
     }
 
-    /// By what to name the ring in a call, and whether that is an index.
+    /// By what to name the ring in a call of the process that made it, and whether that is an index.
     #[inline]
     fn name(&self) -> Result<(RawFd, bool), RingError> {
-        if !self.is_here() {
-            return Err(RingError::Forked);
-        }
         if let Some(index) = self.registered.index() {
             return Ok((index as RawFd, true));
         }
@@ -142,6 +153,27 @@ impl Core {
     /// `arg` and `size` are what `flags` say.
     #[inline]
     pub(crate) unsafe fn enter(
+        &self,
+        to_submit: u32,
+        want: u32,
+        flags: u32,
+        arg: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        if !self.is_here() {
+            return Err(self.gone().into());
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { self.enter_here(to_submit, want, flags, arg, size) }
+    }
+
+    /// As [`enter`](Self::enter), for a caller that has looked which process this is.
+    ///
+    /// # Safety
+    ///
+    /// As for [`enter`](Self::enter), and [`is_here`](Self::is_here) holds.
+    #[inline]
+    pub(crate) unsafe fn enter_here(
         &self,
         to_submit: u32,
         want: u32,
@@ -170,6 +202,9 @@ impl Core {
         arg: *const c_void,
         nr_args: u32,
     ) -> io::Result<u32> {
+        if !self.is_here() {
+            return Err(self.gone().into());
+        }
         let (fd, opcode) = match self.name()? {
             (index, true) if self.params.is_feature_reg_reg_ring() || self.fd.is_none() => {
                 (index, opcode | IORING_REGISTER_USE_REGISTERED_RING)
@@ -254,7 +289,7 @@ where
 impl IoUring {
     /// Makes a ring for `entries` submissions, rounded up to a power of two, and twice as many completions.
     ///
-    /// The error has a [`SetupError`] as its source. io_uring_setup(2), since Linux 5.1.
+    /// The error is the bare errno, as that of [`Builder::build`]. io_uring_setup(2), since Linux 5.1.
     ///
     /// ```
     /// use safe::uring::raw::{IoUring, opcode};
@@ -352,7 +387,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
                 sq_head: sq.head,
                 sq_tail: sq.tail,
                 sq_flags,
+                cq_head: cq.head,
+                cq_tail: cq.tail,
                 rewind,
+                unmapped: false,
                 local,
             },
             sq,

@@ -305,8 +305,10 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
     /// As for [`push`](Self::push), for the entry that `fill` leaves. `fill` does not fork the process.
     #[inline]
     pub unsafe fn push_with(&mut self, fill: impl FnOnce(&mut E)) -> Result<(), PushError> {
+        // Written as a value, not as bytes: the compiler then drops those stores that `fill` repeats.
+        let zeroed = E::from(Entry(uring_sys::io_uring_sqe::default()));
         if Shape::<E>::MIXED {
-            let mut entry = E::from(Entry(uring_sys::io_uring_sqe::default()));
+            let mut entry = zeroed;
             fill(&mut entry);
             // SAFETY: by the caller's promise.
             return unsafe { self.push(&entry) };
@@ -314,10 +316,9 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
         let position = self.place(1)?;
         let slot = self.slot(position).cast::<E>();
         // SAFETY: the slot is free, so the kernel does not even read it; it is one `E`, aligned as the kernel
-        // aligns slots (the mapping is page aligned and the stride is the size of `E`); zero is a value of
-        // each entry type.
+        // aligns slots (the mapping is page aligned and the stride is the size of `E`).
         let slot = unsafe {
-            slot.write_bytes(0, 1);
+            slot.write(zeroed);
             &mut *slot.as_ptr()
         };
         fill(slot);

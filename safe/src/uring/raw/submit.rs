@@ -9,6 +9,7 @@ use uring_sys::*;
 
 use super::enter::EnterFlags;
 use super::index::{AsDocumented, flags_after_publishing};
+use super::rewind::Rewind;
 use super::ring::Core;
 use super::types::SubmitArgs;
 use crate::sync::Word;
@@ -79,7 +80,9 @@ impl<'a> Submitter<'a> {
     /// As [`submit`](Self::submit), then waits until `want` completions are in the completion queue.
     ///
     /// If fewer entries than all are taken, it does not wait. In a ring of mixed completions the kernel takes
-    /// one of 32 bytes for two.
+    /// one of 32 bytes for two. There is no system call if there is nothing to submit, that many are in the
+    /// queue already, and none is held back; those taken count until the
+    /// [`CompletionQueue`](super::CompletionQueue) is synced or dropped.
     #[inline]
     pub fn submit_and_wait(&self, want: usize) -> io::Result<usize> {
         // SAFETY: no argument, thus no signal mask.
@@ -140,11 +143,8 @@ impl<'a> Submitter<'a> {
     /// with `IORING_SETUP_COOP_TASKRUN` or `IORING_SETUP_DEFER_TASKRUN` but no `IORING_SETUP_TASKRUN_FLAG`.
     #[inline]
     pub fn flush_completions(&self) -> io::Result<bool> {
-        // Relaxed: a hint; entering the kernel orders everything. In a child, entering says what is wrong.
-        let needed = !self.core.is_here()
-            || self.core.sq_flags.load(Ordering::Relaxed) & HELD_BACK != 0
-            || self.polls_by_entering()
-            || self.hides_work(IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN);
+        // In a child, entering says what is wrong.
+        let needed = !self.core.is_here() || self.holds_back();
         if needed {
             // SAFETY: no argument.
             unsafe {
@@ -184,6 +184,31 @@ impl<'a> Submitter<'a> {
         setup & by != 0 && setup & IORING_SETUP_TASKRUN_FLAG == 0
     }
 
+    /// Whether entering the kernel is to get completions, though none is waited for. Not in a forked child.
+    #[inline]
+    fn has_events(&self) -> bool {
+        // Relaxed: a hint; entering the kernel orders everything.
+        self.core.sq_flags.load(Ordering::Relaxed) & HELD_BACK != 0 || self.polls_by_entering()
+    }
+
+    /// Whether completions wait, or may wait, in the kernel until it is entered. Not in a forked child.
+    #[inline]
+    fn holds_back(&self) -> bool {
+        self.has_events() || self.hides_work(IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN)
+    }
+
+    /// Whether to wait for `want` completions, but at least one, would return at once and do nothing else:
+    /// they are in the queue, by the indexes that the kernel compares too, and none is held back. Not in a
+    /// forked child.
+    fn has_ready(self, want: u32) -> bool {
+        // Acquire: pairs with the store by another thread that takes completions, so that the tail read next
+        // is not behind this head. The tail relaxed: it is only a number, and who takes the completions
+        // reads it again.
+        let head = self.core.cq_head.load(Ordering::Acquire);
+        let tail = self.core.cq_tail.load(Ordering::Relaxed);
+        want > 0 && tail.wrapping_sub(head) >= want && !self.holds_back()
+    }
+
     /// Enters the kernel with what is to be submitted, waited for and flushed, if there is anything.
     ///
     /// # Safety
@@ -191,7 +216,7 @@ impl<'a> Submitter<'a> {
     /// `arg` and `size` are what `flags` say.
     #[inline]
     unsafe fn flush(
-        &self,
+        self,
         want: usize,
         flags: u32,
         arg: *const c_void,
@@ -199,60 +224,106 @@ impl<'a> Submitter<'a> {
     ) -> io::Result<usize> {
         let core = self.core;
         if !core.is_here() {
-            return Err(crate::error::RingError::Forked.into());
+            return Err(core.gone().into());
         }
         if let Some(rewind) = &core.rewind {
-            return rewind.submit(core.sq_local(), |queued| {
-                // SAFETY: by the caller's promise.
-                unsafe { self.flush_queued(queued, want, flags, arg, size) }
-            });
+            // SAFETY: by the caller's promise, and because this is the ring's process.
+            return unsafe { self.flush_rewinding(rewind, want, flags, arg, size) };
         }
-        // Relaxed, both: this is only a number. The kernel reads the tail again, with acquire, and takes no
-        // more than what that covers.
-        let tail = core.sq_tail.load(Ordering::Relaxed);
-        let queued = tail.wrapping_sub(core.sq_head.load(Ordering::Relaxed));
-        // SAFETY: by the caller's promise.
+        // The head first, with acquire: then a tail that is read after it is not behind it, also where another
+        // thread publishes and the kernel's takes meanwhile. Pairs with the release store of the SQ head in
+        // the kernel's `io_commit_sqring`. The tail relaxed: this is only a number. The kernel reads it again,
+        // with acquire, and takes no more than what that covers.
+        let head = core.sq_head.load(Ordering::Acquire);
+        let queued = core.sq_tail.load(Ordering::Relaxed).wrapping_sub(head);
+        // SAFETY: by the caller's promise, and because this is the ring's process.
         unsafe { self.flush_queued(queued, want, flags, arg, size) }
     }
 
+    /// As [`flush`](Self::flush), of a ring with `IORING_SETUP_SQ_REWIND`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Core::enter_here`].
+    // Apart, so that others do not set up what its closure holds.
+    #[cold]
+    unsafe fn flush_rewinding(
+        self,
+        rewind: &Rewind,
+        want: usize,
+        flags: u32,
+        arg: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        rewind.submit(self.core.sq_local(), |queued| {
+            // SAFETY: by the caller's promise.
+            unsafe { self.flush_queued(queued, want, flags, arg, size) }
+        })
+    }
+
     /// As [`flush`](Self::flush), for `queued` entries.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Core::enter_here`].
     #[inline]
     unsafe fn flush_queued(
-        &self,
+        self,
         queued: u32,
         want: usize,
         mut flags: u32,
         arg: *const c_void,
         size: usize,
     ) -> io::Result<usize> {
-        let core = self.core;
-        let setup = core.params.flags();
         let want = u32::try_from(want).unwrap_or(u32::MAX);
-        let sqpoll = setup & IORING_SETUP_SQPOLL != 0;
-        let state = if sqpoll {
-            flags_after_publishing::<AsDocumented>(&core.sq_flags)
-        } else {
-            // Relaxed: a hint; entering the kernel orders everything.
-            core.sq_flags.load(Ordering::Relaxed)
-        };
-        if want > 0 || state & HELD_BACK != 0 || self.polls_by_entering() {
+        if queued == 0 || self.core.params.flags() & IORING_SETUP_SQPOLL != 0 {
+            // SAFETY: by the caller's promise.
+            return unsafe { self.flush_otherwise(queued, want, flags, arg, size) };
+        }
+        if want > 0 || self.has_events() {
             flags |= IORING_ENTER_GETEVENTS;
         }
-        let submit = if !sqpoll {
-            // Tasks that are not interrupted run their completion work at any entry, and programs count on
-            // that where no flag tells them of it.
-            queued > 0 || self.hides_work(IORING_SETUP_COOP_TASKRUN)
-        } else if queued > 0 && state & IORING_SQ_NEED_WAKEUP != 0 {
+        // SAFETY: by the caller's promise.
+        unsafe { self.core.enter_here(queued, want, flags, arg, size) }
+    }
+
+    /// Does the work of [`flush_queued`](Self::flush_queued) where the kernel need not be entered to submit:
+    /// the queue is empty, or a kernel thread looks after it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Core::enter_here`].
+    // Apart, so that those who submit do not pay for it.
+    #[inline(never)]
+    unsafe fn flush_otherwise(
+        self,
+        queued: u32,
+        want: u32,
+        mut flags: u32,
+        arg: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        let core = self.core;
+        let sqpoll = core.params.flags() & IORING_SETUP_SQPOLL != 0;
+        if sqpoll
+            && queued > 0
+            && flags_after_publishing::<AsDocumented>(&core.sq_flags) & IORING_SQ_NEED_WAKEUP != 0
+        {
             flags |= IORING_ENTER_SQ_WAKEUP;
-            true
-        } else {
-            false
-        };
-        if !submit && flags & IORING_ENTER_GETEVENTS == 0 {
+        }
+        if want > 0 || self.has_events() {
+            flags |= IORING_ENTER_GETEVENTS;
+        }
+        // Tasks that are not interrupted run their completion work at any entry, and programs count on that
+        // where no flag tells them of it.
+        let needed = flags & (IORING_ENTER_SQ_WAKEUP | IORING_ENTER_GETEVENTS) != 0
+            || self.hides_work(IORING_SETUP_COOP_TASKRUN);
+        let wakes = flags & IORING_ENTER_SQ_WAKEUP != 0;
+        if !needed || !wakes && self.has_ready(want) {
             return Ok(queued as usize);
         }
         // SAFETY: by the caller's promise.
-        unsafe { core.enter(queued, want, flags, arg, size) }
+        unsafe { core.enter_here(queued, want, flags, arg, size) }
     }
 
     /// Calls io_uring_register(2). Answers what the operation answers.
@@ -273,7 +344,7 @@ impl<'a> Submitter<'a> {
     /// Maps `len` bytes of the ring's, from `offset`. `EBADF` if the ring has no descriptor.
     pub(crate) fn map(&self, offset: u64, len: usize) -> io::Result<crate::mmap::Mmap> {
         if !self.core.is_here() {
-            return Err(crate::error::RingError::Forked.into());
+            return Err(self.core.gone().into());
         }
         match self.core.raw_fd() {
             -1 => Err(io::Error::from_raw_os_error(libc::EBADF)),

@@ -91,7 +91,7 @@ impl Bench {
         let readable = owned(unsafe { libc::eventfd(1, libc::EFD_CLOEXEC) });
         let datagram = socket(libc::AF_INET, libc::SOCK_DGRAM);
         Ok(Self {
-            ring: IoUring::new(4)?,
+            ring: IoUring::builder().build_explained(4)?,
             wide,
             readable,
             pair: pair(),

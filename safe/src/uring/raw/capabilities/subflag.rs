@@ -51,14 +51,16 @@ flags! {
     /// A NOP completes with a result of choice. Since Linux 6.10.
     NopInjectResult = "IORING_NOP_INJECT_RESULT": Entry(|_| nop(0), &[7]);
     /// A NOP looks its file up. Since Linux 6.13.
-    NopFile = "IORING_NOP_FILE": Entry(|_| nop(IORING_NOP_FILE), &[-libc::EBADF]);
+    NopFile = "IORING_NOP_FILE": Entry(
+        // Some kernels do not say that there is no such file, nor do they for what the next two look up.
+        |_| nop(IORING_NOP_FILE), &[7, -libc::EBADF]
+    );
     /// A NOP looks a registered file up. Since Linux 6.13.
     NopFixedFile = "IORING_NOP_FIXED_FILE": Entry(
-        |_| nop(IORING_NOP_FILE | IORING_NOP_FIXED_FILE), &[-libc::EBADF]
+        |_| nop(IORING_NOP_FILE | IORING_NOP_FIXED_FILE), &[7, -libc::EBADF]
     );
     /// A NOP looks a registered buffer up. Since Linux 6.13.
     NopFixedBuffer = "IORING_NOP_FIXED_BUFFER": Entry(
-        // Some kernels do not mind that there is no such buffer.
         |_| nop(IORING_NOP_FIXED_BUFFER), &[7, -libc::EFAULT]
     );
     /// A NOP completes by completion work. Since Linux 6.17.
@@ -211,10 +213,13 @@ flags! {
         |bench| command(bench.readable(), IORING_URING_CMD_FIXED, 0), &[-libc::EOPNOTSUPP, -libc::EFAULT]
     );
     /// A command posts many completions. Since Linux 6.18.
-    UringCmdMultishot = "IORING_URING_CMD_MULTISHOT": Entry(
-        |bench| command(bench.readable(), IORING_URING_CMD_MULTISHOT, IOSQE_BUFFER_SELECT),
-        &[-libc::EOPNOTSUPP]
-    );
+    UringCmdMultishot = "IORING_URING_CMD_MULTISHOT": Call(|bench| {
+        // It goes with buffers from a group. Kernels that know neither refuse the group before they look at
+        // flags, so that a flag that no kernel knows shows the difference.
+        let mut of = |flags| bench.run(command(bench.readable(), flags, IOSQE_BUFFER_SELECT));
+        let unknown = of(IORING_URING_CMD_MULTISHOT | NO_COMMAND_FLAG)?;
+        Ok(of(IORING_URING_CMD_MULTISHOT)? == -libc::EOPNOTSUPP && unknown == -libc::EINVAL)
+    });
     /// A socket says how much can be read. Since Linux 6.7.
     SocketSiocinq = "SOCKET_URING_OP_SIOCINQ": Call(|bench| bench.socket_knows(SOCKET_URING_OP_SIOCINQ));
     /// A socket says how much is not sent. Since Linux 6.7.
@@ -357,6 +362,9 @@ fn install() -> io_uring_sqe {
     sqe.set_install_fd_flags(IORING_FIXED_FD_NO_CLOEXEC);
     sqe
 }
+
+/// A flag of commands that no kernel knows: the last that is not the kernel's own.
+const NO_COMMAND_FLAG: u32 = 1 << 23;
 
 /// A command to a file that has none.
 fn command(fd: i32, flags: u32, sqe_flags: u8) -> io_uring_sqe {

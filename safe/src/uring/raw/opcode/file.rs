@@ -37,7 +37,7 @@ impl Fsync {
 builder! {
     /// Starts or awaits writing a range back, like sync_file_range(2), which makes nothing durable.
     /// Since Linux 5.2.
-    SyncFileRange -> Entry = IORING_OP_SYNC_FILE_RANGE { offset, flags: SyncRangeFlags }
+    SyncFileRange -> Entry = IORING_OP_SYNC_FILE_RANGE { offset, flags: SyncRangeFlags as u32 }
 }
 
 impl SyncFileRange {
@@ -60,10 +60,16 @@ impl Fallocate {
         Self(entry_on(Self::CODE, fd, |sqe| sqe.set_addr(len)))
     }
 
-    /// What to do with the range; 0 reserves it.
+    /// As [`with_mode`](Self::with_mode), by the integers of `libc`.
     #[inline]
-    pub fn mode(mut self, mode: impl Into<FallocateFlags>) -> Self {
-        self.0.as_raw_mut().len = mode.into().bits();
+    pub fn mode(self, mode: i32) -> Self {
+        self.with_mode(mode.into())
+    }
+
+    /// What to do with the range; nothing of these reserves it.
+    #[inline]
+    pub fn with_mode(mut self, mode: FallocateFlags) -> Self {
+        self.0.as_raw_mut().len = mode.bits();
         self
     }
 }

@@ -13,7 +13,7 @@ builder! {
     ///
     /// The path must stay valid until submitted. A cancelled or ignored open still leaves a
     /// descriptor behind.
-    OpenAt -> Entry = IORING_OP_OPENAT { flags: OpenFlags, file_index }
+    OpenAt -> Entry = IORING_OP_OPENAT { flags: OpenFlags as i32, file_index }
 }
 
 impl OpenAt {
@@ -83,7 +83,7 @@ builder! {
     /// Reads a file's status, like statx(2). Since Linux 5.6.
     ///
     /// The path must stay valid until submitted, `statxbuf` until the final completion.
-    Statx -> Entry = IORING_OP_STATX { flags: AtFlags }
+    Statx -> Entry = IORING_OP_STATX { flags: AtFlags as i32 }
 }
 
 impl Statx {
@@ -96,10 +96,16 @@ impl Statx {
         }))
     }
 
+    /// As [`with_mask`](Self::with_mask), by the integers of `libc`.
+    #[inline]
+    pub fn mask(self, mask: u32) -> Self {
+        self.with_mask(mask.into())
+    }
+
     /// Which fields are wanted.
     #[inline]
-    pub fn mask(mut self, mask: impl Into<StatxMask>) -> Self {
-        self.0.as_raw_mut().len = mask.into().bits();
+    pub fn with_mask(mut self, mask: StatxMask) -> Self {
+        self.0.as_raw_mut().len = mask.bits();
         self
     }
 }
@@ -108,7 +114,7 @@ builder! {
     /// Renames or moves, like renameat2(2). Since Linux 5.11.
     ///
     /// Both paths must stay valid until submitted.
-    RenameAt -> Entry = IORING_OP_RENAMEAT { flags: RenameFlags }
+    RenameAt -> Entry = IORING_OP_RENAMEAT { flags: RenameFlags as u32 }
 }
 
 impl RenameAt {
@@ -132,7 +138,7 @@ builder! {
     /// Removes a name, like unlinkat(2); a directory with [`AtFlags::REMOVEDIR`]. Since Linux 5.11.
     ///
     /// The path must stay valid until submitted.
-    UnlinkAt -> Entry = IORING_OP_UNLINKAT { flags: AtFlags }
+    UnlinkAt -> Entry = IORING_OP_UNLINKAT { flags: AtFlags as i32 }
 }
 
 impl UnlinkAt {
@@ -192,7 +198,7 @@ builder! {
     /// Makes a hard link, like linkat(2). Since Linux 5.15.
     ///
     /// Both paths must stay valid until submitted.
-    LinkAt -> Entry = IORING_OP_LINKAT { flags: AtFlags }
+    LinkAt -> Entry = IORING_OP_LINKAT { flags: AtFlags as i32 }
 }
 
 impl LinkAt {

@@ -2,7 +2,7 @@
 
 use super::{address, entry};
 use crate::uring::raw::sqe::Entry;
-use crate::uring::raw::types::{self, FutexFlags};
+use crate::uring::raw::types;
 
 builder! {
     /// Waits on a futex while it has a value, like futex_wait(2). Since Linux 6.7.
@@ -14,10 +14,11 @@ builder! {
 
 impl FutexWait {
     /// The futex, the value it is expected to have, which wakers count (a bit mask,
-    /// `FUTEX_BITSET_MATCH_ANY` for all), and its size and whether it is private.
+    /// `FUTEX_BITSET_MATCH_ANY` for all), and its size and whether it is private (the bits of
+    /// [`FutexFlags`](types::FutexFlags)).
     #[inline]
-    pub fn new(futex: *const u32, val: u64, mask: u64, futex_flags: impl Into<FutexFlags>) -> Self {
-        Self(one(Self::CODE, futex, val, mask, futex_flags.into()))
+    pub fn new(futex: *const u32, val: u64, mask: u64, futex_flags: u32) -> Self {
+        Self(one(Self::CODE, futex, val, mask, futex_flags))
     }
 
     /// Must be 0: the kernel has no flags here yet.
@@ -38,10 +39,10 @@ builder! {
 
 impl FutexWake {
     /// The futex, how many to wake at most, which of them (a bit mask, `FUTEX_BITSET_MATCH_ANY` for
-    /// all), and its size and whether it is private.
+    /// all), and its size and whether it is private (the bits of [`FutexFlags`](types::FutexFlags)).
     #[inline]
-    pub fn new(futex: *const u32, val: u64, mask: u64, futex_flags: impl Into<FutexFlags>) -> Self {
-        Self(one(Self::CODE, futex, val, mask, futex_flags.into()))
+    pub fn new(futex: *const u32, val: u64, mask: u64, futex_flags: u32) -> Self {
+        Self(one(Self::CODE, futex, val, mask, futex_flags))
     }
 
     /// Must be 0: the kernel has no flags here yet.
@@ -80,8 +81,8 @@ impl FutexWaitV {
 }
 
 #[inline]
-fn one(code: u8, futex: *const u32, val: u64, mask: u64, flags: FutexFlags) -> Entry {
-    entry(code, flags.bits() as i32, |sqe| {
+fn one(code: u8, futex: *const u32, val: u64, mask: u64, flags: u32) -> Entry {
+    entry(code, flags as i32, |sqe| {
         sqe.set_addr(address(futex));
         sqe.set_addr2(val);
         sqe.set_addr3(mask);

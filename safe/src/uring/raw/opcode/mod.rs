@@ -10,7 +10,7 @@
 //! let mut buf = vec![0u8; 4096];
 //! let entry = opcode::Read::new(types::Fd(0), buf.as_mut_ptr(), buf.len() as u32)
 //!     .offset(8192)
-//!     .rw_flags(types::RwFlags::NOWAIT)
+//!     .with_rw_flags(types::RwFlags::NOWAIT)
 //!     .build()
 //!     .user_data(7);
 //! assert_eq!(entry.get_opcode(), opcode::Read::CODE.into());
@@ -35,35 +35,13 @@
 //! `-EBADF` for a bad descriptor or slot, `-ECANCELED` after a cancel or a broken link, `-EFAULT`
 //! for a bad pointer.
 //!
-//! # Where this differs from the crate `io-uring`
+//! # Programs written for the crate `io-uring`
 //!
-//! Names, order and types of the arguments are those of `io-uring` 0.7, so that its programs
-//! compile here. The bytes of the entries are the same, but for these:
+//! Names, order and types of the arguments are those of `io-uring` 0.7, and the bytes of the entries are the
+//! same, but for what is [listed](super#where-this-differs-from-the-crate-io-uring).
 //!
-//! * [`Fadvise`] and [`Madvise`] keep a length of 4 GiB or more, or below 0, in the 64-bit field
-//!   that Linux 6.11 added. There it was cut to 32 bits, and advised on another range than asked.
-//! * [`Close`] of [`Fixed(u32::MAX)`](super::types::Fixed) completes with an error. There the
-//!   slot's number wrapped around (or panicked, in debug builds), and descriptor 0 was closed.
-//! * [`EpollCtl`] takes no [`Fixed`](super::types::Fixed) as its epoll set: the kernel ignores the
-//!   flag and would use the slot's number as a plain descriptor.
-//! * [`Entry::clear_flags`] keeps `FIXED_FILE`, for the same reason.
-//! * Lengths of socket addresses above 65535 become 65535, which the kernel refuses, and not what
-//!   is left of them in 16 bits.
-//! * [`SubmitArgs::sigmask`](super::types::SubmitArgs::sigmask) passes the size of the kernel's
-//!   signal set, not that of the C library's, which the kernel refuses.
-//! * [`Timespec`](super::types::Timespec) made from a `Duration` above 2⁶³ seconds is the longest
-//!   there is, not a negative one.
-//!
-//! And in what compiles:
-//!
-//! * Setters of flags take a flags type or the integer which they take there. So an argument whose
-//!   type only the setter determines, such as `libc::MSG_PEEK as _`, needs the type spelled out:
-//!   `as u32`. (Constructors take the integers themselves where such casts are usual.)
-//! * A flags setter called again keeps the bits that the constructor or another setter owns:
-//!   `.buf_index(Some(0))` and then `.zc_flags(0)` works in either order.
-//! * Setters are no `const fn`: neither here nor there can a constructor run at compile time.
-//! * `types::RwFlags` is a flags type; there it is a deprecated name for `u32`. `types::statx` and
-//!   `types::epoll_event` are those of `libc`, so that no cast is needed.
+//! A setter of flags takes the integer that it takes there, for which `libc` has the constants; the one
+//! that is named `with_...` in addition takes the type of the flags.
 
 use uring_sys::io_uring_sqe;
 
@@ -78,12 +56,14 @@ use super::types::sealed::{Target, UseFixed};
 /// setters of all.
 ///
 /// A setter of flags is given with its type, and after `|` the bits that it must leave alone since
-/// others own them.
+/// others own them. `as` says that `io-uring` has it, with this integer: then the setter takes that,
+/// and one named `with_...` takes the type. One generic setter for both would not do: the compiler
+/// infers no type for `.flags(libc::MSG_PEEK as _)` then, which programs are full of.
 macro_rules! builder {
     (
         $(#[$doc:meta])*
         $name:ident -> $entry:ident = $code:ident
-        { $($setter:ident $(: $ty:ty $(| $keep:expr)?)?),* $(,)? }
+        { $($setter:ident $(: $ty:ident $(as $int:ident)? $(| $keep:expr)?)?),* $(,)? }
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone)]
@@ -103,7 +83,7 @@ macro_rules! builder {
                 self.0
             }
 
-            $(builder!(@ $setter $(: $ty $(| $keep)?)?);)*
+            $(builder!(@ $setter $(: $ty $(as $int)? $(| $keep)?)?);)*
         }
     };
 
@@ -125,28 +105,55 @@ macro_rules! builder {
         }
     };
     (@ rw_flags) => {
+        /// As [`with_rw_flags`](Self::with_rw_flags), by the integers of `libc`.
+        #[inline]
+        pub fn rw_flags(self, rw_flags: i32) -> Self {
+            self.with_rw_flags(rw_flags.into())
+        }
+
         /// `RWF_*`, see preadv2(2). Those which the file cannot honour give `-EOPNOTSUPP`.
         #[inline]
-        pub fn rw_flags(mut self, rw_flags: impl Into<crate::uring::raw::types::RwFlags>) -> Self {
-            self.0.as_raw_mut().set_rw_flags(rw_flags.into().bits());
+        pub fn with_rw_flags(mut self, rw_flags: crate::uring::raw::types::RwFlags) -> Self {
+            self.0.as_raw_mut().set_rw_flags(rw_flags.bits());
             self
         }
     };
-    (@ flags: $ty:ty $(| $keep:expr)?) => {
+    (@ flags: $ty:ident as $int:ident $(| $keep:expr)?) => {
+        /// As [`with_flags`](Self::with_flags), by the integers of `libc`.
+        #[inline]
+        pub fn flags(self, flags: $int) -> Self {
+            self.with_flags(flags.into())
+        }
+
         #[doc = concat!("Sets the flags, see [`", stringify!($ty), "`].")]
         #[inline]
-        pub fn flags(mut self, flags: impl Into<$ty>) -> Self {
+        pub fn with_flags(mut self, flags: $ty) -> Self {
             let kept = 0 $(| $keep.bits())?;
-            super::replace_flags(self.0.as_raw_mut(), flags.into().bits(), kept);
+            super::replace_flags(self.0.as_raw_mut(), flags.bits(), kept);
             self
         }
     };
-    (@ ioprio: $ty:ty $(| $keep:expr)?) => {
+    (@ flags: $ty:ident $(| $keep:expr)?) => {
+        #[doc = concat!("Sets the flags, see [`", stringify!($ty), "`].")]
+        #[inline]
+        pub fn flags(mut self, flags: $ty) -> Self {
+            let kept = 0 $(| $keep.bits())?;
+            super::replace_flags(self.0.as_raw_mut(), flags.bits(), kept);
+            self
+        }
+    };
+    (@ ioprio: $ty:ident $(| $keep:expr)?) => {
+        /// As [`with_ioprio`](Self::with_ioprio), by the kernel's number.
+        #[inline]
+        pub fn ioprio(self, ioprio: u16) -> Self {
+            self.with_ioprio(ioprio.into())
+        }
+
         #[doc = concat!("Sets what the entry's `ioprio` holds, see [`", stringify!($ty), "`].")]
         #[inline]
-        pub fn ioprio(mut self, ioprio: impl Into<$ty>) -> Self {
+        pub fn with_ioprio(mut self, ioprio: $ty) -> Self {
             let kept = 0 $(| $keep.bits())?;
-            super::replace_ioprio(self.0.as_raw_mut(), ioprio.into().bits(), kept);
+            super::replace_ioprio(self.0.as_raw_mut(), ioprio.bits(), kept);
             self
         }
     };

@@ -31,11 +31,17 @@ impl MsgRingData {
         }))
     }
 
+    /// As [`with_opcode_flags`](Self::with_opcode_flags), by the kernel's numbers.
+    #[inline]
+    pub fn opcode_flags(self, opcode_flags: u32) -> Self {
+        self.with_opcode_flags(opcode_flags.into())
+    }
+
     /// Sets the flags, see [`MsgRingFlags`].
     #[inline]
-    pub fn opcode_flags(mut self, opcode_flags: impl Into<MsgRingFlags>) -> Self {
+    pub fn with_opcode_flags(mut self, opcode_flags: MsgRingFlags) -> Self {
         let kept = MsgRingFlags::FLAGS_PASS.bits();
-        super::replace_flags(self.0.as_raw_mut(), opcode_flags.into().bits(), kept);
+        super::replace_flags(self.0.as_raw_mut(), opcode_flags.bits(), kept);
         self
     }
 }
@@ -66,10 +72,16 @@ impl MsgRingSendFd {
         }))
     }
 
+    /// As [`with_opcode_flags`](Self::with_opcode_flags), by the kernel's numbers.
+    #[inline]
+    pub fn opcode_flags(self, opcode_flags: u32) -> Self {
+        self.with_opcode_flags(opcode_flags.into())
+    }
+
     /// Sets the flags, see [`MsgRingFlags`].
     #[inline]
-    pub fn opcode_flags(mut self, opcode_flags: impl Into<MsgRingFlags>) -> Self {
-        super::replace_flags(self.0.as_raw_mut(), opcode_flags.into().bits(), 0);
+    pub fn with_opcode_flags(mut self, opcode_flags: MsgRingFlags) -> Self {
+        super::replace_flags(self.0.as_raw_mut(), opcode_flags.bits(), 0);
         self
     }
 }

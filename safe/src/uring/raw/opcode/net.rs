@@ -100,7 +100,7 @@ builder! {
     ///
     /// `addr` and `addrlen` must stay valid until the final completion. A cancelled accept may
     /// still deliver a connection.
-    Accept -> Entry = IORING_OP_ACCEPT { flags: SocketFlags, ioprio: AcceptFlags, file_index }
+    Accept -> Entry = IORING_OP_ACCEPT { flags: SocketFlags as i32, ioprio: AcceptFlags, file_index }
 }
 
 impl Accept {
@@ -121,7 +121,7 @@ builder! {
     ///
     /// There is no peer's address: ask with getpeername(2) or [`GetSockName`](super::GetSockName).
     AcceptMulti -> Entry = IORING_OP_ACCEPT {
-        flags: SocketFlags,
+        flags: SocketFlags as i32,
         ioprio: AcceptFlags | AcceptFlags::MULTISHOT,
     }
 }

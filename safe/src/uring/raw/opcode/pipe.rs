@@ -12,7 +12,7 @@ builder! {
     ///
     /// `fds` must have room for two, and stay valid until the final completion. With a slot, the
     /// read end goes into it and the write end into the next; automatic slots are written to `fds`.
-    Pipe -> Entry = IORING_OP_PIPE { flags: OpenFlags, file_index }
+    Pipe -> Entry = IORING_OP_PIPE { flags: OpenFlags as u32, file_index }
 }
 
 impl Pipe {
@@ -25,7 +25,7 @@ impl Pipe {
 
 builder! {
     /// Moves data from or to a pipe, like splice(2). Since Linux 5.7.
-    Splice -> Entry = IORING_OP_SPLICE { flags: SpliceFlags | SpliceFlags::FD_IN_FIXED }
+    Splice -> Entry = IORING_OP_SPLICE { flags: SpliceFlags as u32 | SpliceFlags::FD_IN_FIXED }
 }
 
 impl Splice {
@@ -52,7 +52,7 @@ impl Splice {
 builder! {
     /// Copies data from one pipe to another and leaves it in the first, like tee(2). Since Linux
     /// 5.8.
-    Tee -> Entry = IORING_OP_TEE { flags: SpliceFlags | SpliceFlags::FD_IN_FIXED }
+    Tee -> Entry = IORING_OP_TEE { flags: SpliceFlags as u32 | SpliceFlags::FD_IN_FIXED }
 }
 
 impl Tee {

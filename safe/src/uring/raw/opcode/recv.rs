@@ -12,7 +12,7 @@ builder! {
     /// `buf` must stay valid until the final completion. It is unused, and may be null, with a
     /// buffer group. With [`MsgFlags::WAITALL`] a short receive is continued.
     Recv -> Entry = IORING_OP_RECV {
-        flags: MsgFlags,
+        flags: MsgFlags as i32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         buf_group,
         buf_index,
@@ -38,7 +38,7 @@ builder! {
     /// [`MsgFlags::WAITALL`] gives `-EINVAL`. The buffers of the group must stay valid while they
     /// are in it.
     RecvMulti -> Entry = IORING_OP_RECV {
-        flags: MsgFlags,
+        flags: MsgFlags as i32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         len,
     }
@@ -72,7 +72,7 @@ builder! {
     /// The completion names the first buffer, the others follow it. `-ENOBUFS` when the group is
     /// empty.
     RecvBundle -> Entry = IORING_OP_RECV {
-        flags: MsgFlags,
+        flags: MsgFlags as i32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         len,
     }
@@ -90,7 +90,7 @@ builder! {
     /// [`RecvMulti`] whose completions may each cover many buffers, as with [`RecvBundle`]. Since
     /// Linux 6.10.
     RecvMultiBundle -> Entry = IORING_OP_RECV {
-        flags: MsgFlags,
+        flags: MsgFlags as i32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         len,
     }
@@ -119,7 +119,7 @@ builder! {
     /// `msg` is written too: with the buffers and all else that it leads to it must stay valid
     /// until the final completion.
     RecvMsg -> Entry = IORING_OP_RECVMSG {
-        flags: MsgFlags,
+        flags: MsgFlags as u32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         buf_group,
     }
@@ -145,7 +145,7 @@ builder! {
     /// `-EFAULT` from a buffer that is too small for header, name and control data; `-EINVAL` for
     /// [`MsgFlags::WAITALL`].
     RecvMsgMulti -> Entry = IORING_OP_RECVMSG {
-        flags: MsgFlags,
+        flags: MsgFlags as u32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
     }
 }

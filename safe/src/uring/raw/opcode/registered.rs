@@ -39,16 +39,16 @@ builder! {
     /// 6.8.
     ///
     /// `-EPERM` with a [`personality`](Entry::personality).
-    FixedFdInstall -> Entry = IORING_OP_FIXED_FD_INSTALL {}
+    FixedFdInstall -> Entry = IORING_OP_FIXED_FD_INSTALL { flags: InstallFdFlags }
 }
 
 impl FixedFdInstall {
-    /// The slot, and flags. The descriptor is closed by execve(2) unless
-    /// [`InstallFdFlags::NO_CLOEXEC`] is given.
+    /// The slot, and the bits of [`InstallFdFlags`]. The descriptor is closed by execve(2) unless
+    /// [`NO_CLOEXEC`](InstallFdFlags::NO_CLOEXEC) is among them.
     #[inline]
-    pub fn new(fd: Fixed, file_flags: impl Into<InstallFdFlags>) -> Self {
+    pub fn new(fd: Fixed, file_flags: u32) -> Self {
         Self(entry_on(Self::CODE, fd, |sqe| {
-            sqe.set_install_fd_flags(file_flags.into().bits())
+            sqe.set_install_fd_flags(file_flags)
         }))
     }
 }

@@ -13,7 +13,7 @@ builder! {
     /// `buf` and the destination must stay valid until the final completion. With
     /// [`MsgFlags::WAITALL`] a short send is continued.
     Send -> Entry = IORING_OP_SEND {
-        flags: MsgFlags,
+        flags: MsgFlags as i32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         buf_group,
         buf_index,
@@ -66,7 +66,7 @@ builder! {
     /// The completion names the first buffer, the others follow it. `-ENOBUFS` when the group is
     /// empty.
     SendBundle -> Entry = IORING_OP_SEND {
-        flags: MsgFlags,
+        flags: MsgFlags as i32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         len,
     }
@@ -90,7 +90,7 @@ builder! {
     /// Two completions: the result, which has `F_MORE` if the other follows, and the notification
     /// (`F_NOTIF`). `buf` must stay valid until the notification, or until the result if that lacks
     /// `F_MORE`. `-EOPNOTSUPP` from sockets that cannot.
-    SendZc -> Entry = IORING_OP_SEND_ZC { flags: MsgFlags, buf_index }
+    SendZc -> Entry = IORING_OP_SEND_ZC { flags: MsgFlags as i32, buf_index }
 }
 
 impl SendZc {
@@ -116,11 +116,17 @@ impl SendZc {
         }))
     }
 
+    /// As [`with_zc_flags`](Self::with_zc_flags), by the kernel's numbers.
+    #[inline]
+    pub fn zc_flags(self, zc_flags: u16) -> Self {
+        self.with_zc_flags(zc_flags.into())
+    }
+
     /// Sets [`SendRecvFlags::POLL_FIRST`] or [`SendRecvFlags::REPORT_USAGE`].
     #[inline]
-    pub fn zc_flags(mut self, zc_flags: impl Into<SendRecvFlags>) -> Self {
+    pub fn with_zc_flags(mut self, zc_flags: SendRecvFlags) -> Self {
         let kept = SendRecvFlags::STRUCTURE.bits();
-        super::replace_ioprio(self.0.as_raw_mut(), zc_flags.into().bits(), kept);
+        super::replace_ioprio(self.0.as_raw_mut(), zc_flags.bits(), kept);
         self
     }
 
@@ -145,7 +151,7 @@ builder! {
     /// `msg` and its array of buffers must stay valid until submitted, the buffers until the final
     /// completion.
     SendMsg -> Entry = IORING_OP_SENDMSG {
-        flags: MsgFlags,
+        flags: MsgFlags as u32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
     }
 }
@@ -169,7 +175,7 @@ builder! {
     /// submitted, the buffers until the notification. With a registered buffer (since Linux 6.15)
     /// all of the data must lie in it.
     SendMsgZc -> Entry = IORING_OP_SENDMSG_ZC {
-        flags: MsgFlags,
+        flags: MsgFlags as u32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,
         buf_index,
     }

@@ -11,7 +11,7 @@ builder! {
     /// Sets a socket option, like setsockopt(2). Since Linux 6.7.
     ///
     /// `optval` must stay valid until the final completion.
-    SetSockOpt -> Entry = IORING_OP_URING_CMD { flags: UringCmdFlags }
+    SetSockOpt -> Entry = IORING_OP_URING_CMD { flags: UringCmdFlags as u32 }
 }
 
 impl SetSockOpt {

@@ -32,7 +32,7 @@ builder! {
     /// Sets an attribute of a path, like setxattr(2). Since Linux 5.19.
     ///
     /// Name, path and value must stay valid until submitted.
-    SetXattr -> Entry = IORING_OP_SETXATTR { flags: XattrFlags }
+    SetXattr -> Entry = IORING_OP_SETXATTR { flags: XattrFlags as i32 }
 }
 
 impl SetXattr {
@@ -73,7 +73,7 @@ builder! {
     /// Sets an attribute of an open file, like fsetxattr(2). Since Linux 5.19.
     ///
     /// Name and value must stay valid until submitted.
-    FSetXattr -> Entry = IORING_OP_FSETXATTR { flags: XattrFlags }
+    FSetXattr -> Entry = IORING_OP_FSETXATTR { flags: XattrFlags as i32 }
 }
 
 impl FSetXattr {

@@ -10,7 +10,6 @@ use uring_sys::*;
 use super::super::memory::Memory;
 use super::super::{cqueue, query, squeue};
 use super::IoUring;
-use crate::error::RingError;
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     /// Gives the queues other sizes: room for `sq_entries` submissions and `cq_entries` completions, or twice
@@ -26,16 +25,23 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     /// * `EINVAL`: not such a ring, sizes that [`build`](super::super::Builder::build) would not take either, or a
     ///   ring in memory of the process, without a descriptor, or that begins each submission at slot 0.
     /// * `EOVERFLOW`: what is in the queues does not fit.
+    /// * `EBUSY`: completions of 32 bytes are there to be reaped, or entries of 128 bytes to be submitted. Some
+    ///   kernels (6.17 and 6.19 were seen to) move those wrongly. Reap and submit them first.
     /// * `ENOMEM`: no memory for the new queues.
     /// * `EOPNOTSUPP`: the kernel does not say where the new index array lies, and it does not follow from where
     ///   the old one does. With `IORING_SETUP_NO_SQARRAY` there is none.
     /// * [`RingError::WrongThread`], [`RingError::Forked`].
     ///
+    /// [`RingError::WrongThread`]: crate::error::RingError::WrongThread
+    /// [`RingError::Forked`]: crate::error::RingError::Forked
+    /// [`RingError::Unmapped`]: crate::error::RingError::Unmapped
+    ///
     /// If the kernel has resized the ring and the new queues cannot be *mapped*, the error is that of mmap(2), and
-    /// the ring cannot be used any more: its queues are empty and without room, and calls fail.
+    /// the ring cannot be used any more: its queues are empty and without room, and calls fail with
+    /// [`RingError::Unmapped`].
     pub fn resize(&mut self, sq_entries: u32, cq_entries: Option<u32>) -> io::Result<()> {
         if !self.core.is_here() {
-            return Err(RingError::Forked.into());
+            return Err(self.core.gone().into());
         }
         let old = self.core.params.0;
         // Never by a registered index: what the kernel answers must be about what is then mapped.
@@ -47,8 +53,14 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         }
         let fd = fd.as_fd().try_clone_to_owned()?;
         // What forgotten queues have not published is published now: the kernel moves what it can see.
-        drop(self.submission());
-        drop(self.completion());
+        let submissions = self.submission().len();
+        let completions = self.completion().len();
+        if submissions > 0 && old.flags & IORING_SETUP_SQE128 != 0
+            || completions > 0 && old.flags & IORING_SETUP_CQE32 != 0
+        {
+            // No more can come before the call: completions of such a ring are posted when its owner enters.
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
         let params = resized::<C>(fd.as_fd(), &old, sq_entries, cq_entries)
             .map_err(|errno| self.core.register_error(errno))?;
         // From here on the old memory is dead.
@@ -60,6 +72,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
                 Ok(())
             }
             Err(error) => {
+                self.core.unmapped = true;
                 let local = self.core.local.get();
                 local.sq.start(0, self.sq.head, self.sq.head);
                 local.cq.start(0, self.cq.head);
@@ -84,6 +97,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         let core = &mut self.core;
         core.sq_head = self.sq.head;
         core.sq_tail = self.sq.tail;
+        core.cq_head = self.cq.head;
+        core.cq_tail = self.cq.tail;
         core.sq_flags = flags;
         core.params.0 = params;
         let local = core.local.get();

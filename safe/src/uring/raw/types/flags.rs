@@ -34,7 +34,6 @@ bitflags! {
     pub struct FsyncFlags: u32 {
         /// As fdatasync(2): without metadata that reading the data back does not need.
         const DATASYNC = uring_sys::IORING_FSYNC_DATASYNC;
-        const _ = !0;
     }
 
     /// `IORING_TIMEOUT_*`: which clock, and how it fires. The clock is `CLOCK_MONOTONIC` unless one
@@ -59,7 +58,6 @@ bitflags! {
         const MULTISHOT = uring_sys::IORING_TIMEOUT_MULTISHOT;
         /// The time stands in the entry. The constructors `immediate` set it. Since Linux 7.1.
         const IMMEDIATE_ARG = uring_sys::IORING_TIMEOUT_IMMEDIATE_ARG;
-        const _ = !0;
     }
 
     /// `IORING_ASYNC_CANCEL_*`: by what to find operations. [`CancelBuilder`](super::CancelBuilder)
@@ -270,6 +268,5 @@ bitflags! {
         const SRC_REGISTERED = uring_sys::IORING_REGISTER_SRC_REGISTERED;
         /// Replace what is in the slots. Since Linux 6.13.
         const DST_REPLACE = uring_sys::IORING_REGISTER_DST_REPLACE;
-        const _ = !0;
     }
 }

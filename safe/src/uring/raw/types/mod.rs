@@ -22,12 +22,29 @@ pub use slot::DestinationSlot;
 pub use structs::{FutexWaitV, OpenHow};
 pub use time::{SubmitArgs, Timespec};
 
-pub use libc::{epoll_event, statx};
 pub use uring_sys::{
-    IORING_MEM_REGION_TYPE_USER, IORING_ZCRX_AREA_MASK, IORING_ZCRX_AREA_SHIFT, IOU_PBUF_RING_INC,
-    IOU_PBUF_RING_MMAP, io_uring_attr_pi, io_uring_region_desc, io_uring_zcrx_area_reg,
-    io_uring_zcrx_cqe, io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe, nvme_uring_cmd,
+    IORING_MEM_REGION_TYPE_USER, IORING_ZCRX_AREA_MASK, IORING_ZCRX_AREA_SHIFT, io_uring_attr_pi,
+    io_uring_region_desc, io_uring_zcrx_area_reg, io_uring_zcrx_cqe, io_uring_zcrx_ifq_reg,
+    io_uring_zcrx_rqe, nvme_uring_cmd,
 };
+
+/// The kernel allocates the memory of a buffer ring. For
+/// [`register_buf_ring_with_flags`](super::Submitter::register_buf_ring_with_flags), with a cast to 16 bits.
+/// Since Linux 6.4.
+pub const IOU_PBUF_RING_MMAP: u32 = uring_sys::IOU_PBUF_RING_MMAP as u32;
+
+/// The buffers of a buffer ring are used up piece by piece. As above. Since Linux 6.12.
+pub const IOU_PBUF_RING_INC: u32 = uring_sys::IOU_PBUF_RING_INC as u32;
+
+/// Where [`opcode::Statx`](super::opcode::Statx) puts its answer.
+// No re-export: `libc::statx` is a function as well, which a glob import would bring along.
+#[expect(non_camel_case_types, reason = "the name that programs know")]
+pub type statx = libc::statx;
+
+/// What [`opcode::EpollCtl`](super::opcode::EpollCtl) asks for and
+/// [`opcode::EpollWait`](super::opcode::EpollWait) answers.
+#[expect(non_camel_case_types, reason = "the name that programs know")]
+pub type epoll_event = libc::epoll_event;
 
 /// A descriptor of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

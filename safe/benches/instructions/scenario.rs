@@ -1,0 +1,73 @@
+//! Situations in which what matters is how often the kernel is entered.
+
+use std::hint;
+
+use safe::uring::raw::{IoUring, opcode};
+
+/// Longer than a measurement: the kernel thread does not go to sleep.
+const AWAKE_MS: u32 = 60_000;
+
+/// A function that does the operation `name` once, with `batch` entries where it takes any.
+pub(crate) fn named(name: &str, batch: u32) -> Option<Box<dyn FnMut()>> {
+    Some(match name {
+        "peek" => Box::new(peek()),
+        "submit" => Box::new(submit(batch)),
+        "ready" => Box::new(ready(batch)),
+        "sqpoll" => Box::new(sqpoll(batch)),
+        _ => return None,
+    })
+}
+
+/// Looks for a completion where there is none.
+fn peek() -> impl FnMut() {
+    let mut ring = ring();
+    move || assert!(ring.peek().expect("a peek").is_none())
+}
+
+/// Submits NOPs, which complete at once.
+fn submit(batch: u32) -> impl FnMut() {
+    let mut ring = ring();
+    move || {
+        push(&mut ring, batch);
+        assert_eq!(ring.submit().expect("a submission"), batch as usize);
+        assert_eq!(ring.completion().count(), batch as usize);
+    }
+}
+
+/// Waits for completions that are there already.
+fn ready(batch: u32) -> impl FnMut() {
+    let mut ring = ring();
+    push(&mut ring, batch);
+    ring.submit_and_wait(batch as usize).expect("a submission");
+    move || assert_eq!(ring.submit_and_wait(batch as usize).expect("a wait"), 0)
+}
+
+/// Submits NOPs to a kernel thread that is awake, and takes their completions.
+fn sqpoll(batch: u32) -> impl FnMut() {
+    let mut ring = IoUring::builder()
+        .setup_sqpoll(AWAKE_MS)
+        .build(128)
+        .expect("a ring");
+    move || {
+        push(&mut ring, batch);
+        ring.submit().expect("a submission");
+        let mut left = batch as usize;
+        while left > 0 {
+            left -= ring.completion().count();
+            hint::spin_loop();
+        }
+    }
+}
+
+fn ring() -> IoUring {
+    IoUring::new(128).expect("a ring")
+}
+
+fn push(ring: &mut IoUring, count: u32) {
+    let nop = opcode::Nop::new().build();
+    let mut queue = ring.submission();
+    for _ in 0..count {
+        // SAFETY: a NOP names no memory.
+        unsafe { queue.push(&nop) }.expect("a batch fits into the queue");
+    }
+}

@@ -1,0 +1,219 @@
+//! The figures, as JSON and as tables.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use super::case::{BATCHES, Case, Implementation, OPERATIONS, Quantity, SITUATIONS};
+use super::programs::{Programs, locked_version, output};
+
+/// What a case cost.
+#[derive(Debug, Serialize)]
+pub(super) struct Figure {
+    #[serde(flatten)]
+    case: Case,
+    value: f64,
+    /// Nothing if there is no goal.
+    met: Option<bool>,
+}
+
+impl Figure {
+    /// The figure, compared with the goal.
+    pub(super) fn new(case: Case, value: f64) -> Self {
+        let met = case.goal.map(|goal| value <= goal);
+        Self { case, value, met }
+    }
+}
+
+/// All figures, and what they are about.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    kernel: String,
+    rustc: String,
+    io_uring: String,
+    liburing: Option<String>,
+    figures: Vec<Figure>,
+}
+
+/// A table, before it has a form.
+pub(super) struct Sheet {
+    /// What it is about.
+    pub(super) title: &'static str,
+    /// The titles of the columns.
+    pub(super) header: Vec<String>,
+    /// A cell for each column; the last row's as well.
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Report {
+    /// Adds what the figures depend on.
+    pub(super) fn new(figures: Vec<Figure>, programs: &Programs) -> Result<Self> {
+        let release = "/proc/sys/kernel/osrelease";
+        let kernel =
+            fs::read_to_string(release).with_context(|| format!("cannot read {release}"))?;
+        let rustc = output(Command::new("rustc").arg("--version"), "rustc")?;
+        Ok(Self {
+            kernel: kernel.trim().to_owned(),
+            rustc: String::from_utf8(rustc)?.trim().to_owned(),
+            io_uring: locked_version("io-uring")?,
+            liburing: programs
+                .liburing
+                .as_ref()
+                .map(|(_, version)| version.clone()),
+            figures,
+        })
+    }
+
+    /// What the figures depend on, in a line.
+    pub(super) fn setting(&self) -> String {
+        let mut text = format!(
+            "{}, Linux {}, io-uring {}",
+            self.rustc, self.kernel, self.io_uring
+        );
+        if let Some(version) = &self.liburing {
+            text += &format!(", liburing {version}");
+        }
+        text
+    }
+
+    /// The figures that miss their goals.
+    pub(super) fn missed(&self) -> impl Iterator<Item = &Figure> {
+        self.figures
+            .iter()
+            .filter(|figure| figure.met == Some(false))
+    }
+
+    /// The tables, without those that would be empty.
+    pub(super) fn sheets(&self) -> Vec<Sheet> {
+        let mut sheets = vec![self.instructions(), self.situations(), self.goals()];
+        sheets.retain(|sheet| !sheet.rows.is_empty());
+        sheets
+    }
+
+    fn value(
+        &self,
+        quantity: Quantity,
+        implementation: Implementation,
+        operation: &str,
+        batch: u32,
+    ) -> Option<f64> {
+        let wanted = (quantity, implementation, operation, batch);
+        let same = |case: &Case| {
+            (
+                case.quantity,
+                case.implementation,
+                case.operation,
+                case.batch,
+            ) == wanted
+        };
+        let figure = self.figures.iter().find(|figure| same(&figure.case));
+        figure.map(|figure| figure.value)
+    }
+
+    fn instructions(&self) -> Sheet {
+        use Implementation::{Inplace, IoUring, Liburing, Push};
+        let shown = [Push, Inplace, IoUring, Liburing];
+        let ratios = [
+            (Push, IoUring),
+            (Inplace, IoUring),
+            (Push, Liburing),
+            (Inplace, Liburing),
+        ];
+        let mut rows = Vec::new();
+        for operation in OPERATIONS {
+            for batch in BATCHES {
+                let value = |who| self.value(Quantity::Instructions, who, operation, batch);
+                if shown.iter().all(|who| value(*who).is_none()) {
+                    continue;
+                }
+                let mut row = vec![operation.to_owned(), batch.to_string()];
+                row.extend(shown.map(|who| number(value(who))));
+                row.extend(ratios.map(|(a, b)| number(value(a).zip(value(b)).map(|(a, b)| a / b))));
+                rows.push(row);
+            }
+        }
+        let mut header = vec!["operation".to_owned(), "batch".to_owned()];
+        header.extend(shown.map(|who| who.word().to_owned()));
+        header.extend(ratios.map(|(a, b)| format!("{} : {}", a.word(), b.word())));
+        Sheet {
+            title: "Instructions in user space, for each operation",
+            header,
+            rows,
+        }
+    }
+
+    fn situations(&self) -> Sheet {
+        let rows = SITUATIONS
+            .iter()
+            .filter_map(|&(situation, batch, _, what)| {
+                let of = |quantity| self.value(quantity, Implementation::Push, situation, batch);
+                let (calls, allocations) = (of(Quantity::Syscalls), of(Quantity::Allocations));
+                calls.or(allocations)?;
+                let text = format!("{situation}: {what}");
+                Some(vec![text, number(calls), number(allocations)])
+            });
+        Sheet {
+            title: "Situations",
+            header: ["situation", "system calls", "allocations"]
+                .map(str::to_owned)
+                .into(),
+            rows: rows.collect(),
+        }
+    }
+
+    fn goals(&self) -> Sheet {
+        let rows = self.figures.iter().filter_map(|figure| {
+            let (goal, met) = (figure.case.goal?, figure.met?);
+            let verdict = if met { "✔ met" } else { "✘ missed" };
+            let name = figure.case.name();
+            Some(vec![
+                name,
+                number(Some(figure.value)),
+                format!("≤ {goal}"),
+                verdict.to_owned(),
+            ])
+        });
+        Sheet {
+            title: "Goals",
+            header: ["measurement", "measured", "goal", ""]
+                .map(str::to_owned)
+                .into(),
+            rows: rows.collect(),
+        }
+    }
+}
+
+/// Two digits where there is a fraction; nothing where there is no figure.
+fn number(value: Option<f64>) -> String {
+    match value {
+        None => String::new(),
+        Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.setting())?;
+        for sheet in self.sheets() {
+            let mut table = Table::new();
+            table
+                .load_preset(presets::ASCII_MARKDOWN)
+                .set_header(&sheet.header)
+                .add_rows(&sheet.rows);
+            for column in table.column_iter_mut().skip(1) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            writeln!(f, "\n{}:\n\n{table}", sheet.title)?;
+        }
+        let missed = self.missed().count();
+        if missed > 0 {
+            writeln!(f, "\n{missed} missed.")?;
+        }
+        Ok(())
+    }
+}
