@@ -106,7 +106,12 @@ fn note_calls(listener: &OwnedFd, calls: &Calls) {
                 libc::SECCOMP_IOCTL_NOTIF_RECV,
                 &mut call,
             );
-            assert_eq!(received, 0, "{}", io::Error::last_os_error());
+            if received != 0 {
+                // A signal, or work for the thread, took the call back: it comes again.
+                let error = io::Error::last_os_error();
+                assert_eq!(error.raw_os_error(), Some(libc::ENOENT), "{error}");
+                continue;
+            }
             calls.note(call.data.nr);
             let mut answer: libc::seccomp_notif_resp = mem::zeroed();
             answer.id = call.id;

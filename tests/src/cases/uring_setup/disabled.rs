@@ -1,6 +1,7 @@
 //! The sysctls that forbid rings.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use safe::error::{SetupError, SetupReason};
@@ -84,8 +85,11 @@ fn forbidden(who: &str, level: u32) -> Run {
         Some(libc::EPERM),
         "error of io_uring_setup for {who}"
     );
-    let error = IoUring::new(8).err();
-    let error = error.as_ref().and_then(|e| e.get_ref()?.downcast_ref());
+    let ring: io::Result<IoUring> = IoUring::builder().build_explained(8);
+    let error = ring
+        .as_ref()
+        .err()
+        .and_then(|e| e.get_ref()?.downcast_ref());
     ensure_eq!(
         error.map(SetupError::reason),
         Some(&SetupReason::Disabled { level }),
