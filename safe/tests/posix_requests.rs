@@ -264,7 +264,7 @@ const TOO_MUCH: usize = 16 << 20;
 fn begun(
     file: &Arc<UnixStream>,
     peer: &mut UnixStream,
-) -> Request<kind::Write, Arc<UnixStream>, Vec<u8>> {
+) -> Request<posix::kind::Write, Arc<UnixStream>, Vec<u8>> {
     let request = Write::new(file.clone(), vec![b'x'; TOO_MUCH])
         .submit()
         .unwrap();

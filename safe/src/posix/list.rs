@@ -11,6 +11,8 @@
 //!
 //! So `LIO_WAIT` is starting and waiting, and for a notification a thread of ours waits, as musl's does.
 
+use std::fmt;
+use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -25,7 +27,6 @@ use super::request::{Completed, Request};
 pub type Member<F, B> = Request<kind::Transfer, F, B>;
 
 /// A list that could not be submitted; nothing of it was started.
-#[derive(Debug)]
 pub struct ListNotStarted<F, B> {
     /// Why.
     pub error: Error,
@@ -33,6 +34,34 @@ pub struct ListNotStarted<F, B> {
     pub operations: Vec<Transfer<F, B>>,
     /// The notification.
     pub notification: Notification,
+}
+
+impl<F, B> fmt::Debug for ListNotStarted<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListNotStarted")
+            .field("error", &self.error)
+            .field("operations", &self.operations)
+            .field("notification", &self.notification)
+            .finish()
+    }
+}
+
+impl<F, B> fmt::Display for ListNotStarted<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the list did not start: {}", self.error)
+    }
+}
+
+impl<F, B> std::error::Error for ListNotStarted<F, B> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl<F, B> From<ListNotStarted<F, B>> for io::Error {
+    fn from(refused: ListNotStarted<F, B>) -> Self {
+        refused.error.into()
+    }
 }
 
 /// Starts every operation and comes back: `LIO_NOWAIT`.
