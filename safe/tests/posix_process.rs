@@ -53,12 +53,10 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// Starts 40 reads that block, and one of a file that is there.
-fn crowd() -> (
-    Vec<Request<posix::kind::Read, UnixStream, Vec<u8>>>,
-    Vec<UnixStream>,
-    usize,
-) {
+type Blocked = Vec<Request<posix::kind::Read, UnixStream, Vec<u8>>>;
+
+/// Starts 40 reads that block; also gives the number of threads that this made.
+fn crowd() -> (Blocked, Vec<UnixStream>, usize) {
     let before = threads();
     let (files, writers): (Vec<_>, Vec<_>) = (0..40).map(|_| UnixStream::pair().unwrap()).unzip();
     let blocked = files
@@ -68,10 +66,7 @@ fn crowd() -> (
     (blocked, writers, threads() - before)
 }
 
-fn relieve(
-    blocked: Vec<Request<posix::kind::Read, UnixStream, Vec<u8>>>,
-    writers: Vec<UnixStream>,
-) {
+fn relieve(blocked: Blocked, writers: Vec<UnixStream>) {
     for mut writer in writers {
         writer.write_all(b"done").unwrap();
     }

@@ -149,10 +149,12 @@ fn only_real_time_signals_for_programs() -> Result<(), Failed> {
     Ok(())
 }
 
+type Test = fn() -> Result<(), Failed>;
+
 fn main() {
     let all: Vec<RtSignal> = (0..=255).filter_map(RtSignal::new).collect();
     let _blocked = SignalFd::new(&all).expect("signals can be blocked");
-    let tests: [(&str, fn() -> Result<(), Failed>); 6] = [
+    let tests: [(&str, Test); 6] = [
         ("a_read_brings_its_value", a_read_brings_its_value),
         ("no_signal_of_many_is_lost", no_signal_of_many_is_lost),
         (
