@@ -25,10 +25,8 @@ fn pair() -> (UnixStream, UnixStream) {
 fn waiting(socket: &UnixStream) -> usize {
     let mut count: libc::c_int = 0;
     // SAFETY: the number is live.
-    assert_eq!(
-        unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &mut count) },
-        0
-    );
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &mut count) };
+    assert_eq!(answer, 0);
     count as usize
 }
 

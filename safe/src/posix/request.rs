@@ -92,7 +92,7 @@ impl<K: Kind, F, B> Request<K, F, B> {
         // over by the caller's promise.
         let (result, file, buf) = unsafe { block.finish() };
         if broken("twice") {
-            // SAFETY: none: the tests show that they notice.
+            // SAFETY: not at all. Only a build made to be broken comes here, for the tests to notice.
             unsafe { ManuallyDrop::drop(&mut this) };
         }
         Completed {
