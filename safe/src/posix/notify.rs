@@ -51,6 +51,13 @@ impl Notification {
     /// is the library's: a new one on glibc; on musl the one that did the work, with a stack of 128 KiB.
     /// If glibc cannot create the thread the closure is leaked without having run, and the operation's own
     /// result is replaced by `EAGAIN`, although it was carried out.
+    ///
+    /// What belongs to this thread alone cannot go along:
+    ///
+    /// ```compile_fail,E0277
+    /// let here = std::rc::Rc::new(1);
+    /// let _ = safe::posix::Notification::call(move || drop(here));
+    /// ```
     pub fn call(callback: impl FnOnce() + Send + 'static) -> Self {
         Self(Kind::Call(Box::new(callback)))
     }

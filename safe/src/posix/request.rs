@@ -38,6 +38,14 @@ pub enum OnDrop {
 ///
 /// [`wait`](Self::wait) and [`try_wait`](Self::try_wait) give the result, once, with the file and the buffer.
 /// Dropping it cancels the operation and then does what [`OnDrop`] says; forgetting it leaks all that it owns.
+///
+/// It can go to another thread if what it owns can:
+///
+/// ```compile_fail,E0277
+/// let file = std::rc::Rc::new(std::fs::File::open("/").unwrap());
+/// let request = safe::posix::Read::new(file, vec![0; 1]).submit().unwrap();
+/// std::thread::spawn(move || request.wait());
+/// ```
 #[must_use = "dropping a request cancels its operation"]
 pub struct Request<K, F, B> {
     block: Arc<Block<F, B>>,
