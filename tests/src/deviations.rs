@@ -68,7 +68,51 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_6_1("IORING_SEND_ZC_REPORT_USAGE"),
     Deviation::backport("uring/op/nop/bad", Version::new(5, 10, 223), NOP_FLAGS),
     Deviation::backport("uring/op/nop/bad", Version::new(6, 1, 176), NOP_FLAGS),
+    lacking(
+        "uring/op/async_cancel/userdata-fd",
+        (6, 16, 0),
+        (6, 18, 0),
+        "6.16 and 6.17 find no poll by descriptor and user_data",
+    ),
+    lacking("uring/op/nop/file", (6, 13, 0), FIXED, NOP_RESULT),
+    lacking("uring/op/nop/file", (6, 19, 0), (7, 0, 0), NOP_RESULT),
+    lacking("uring/op/nop/fixed_file", (6, 13, 0), FIXED, NOP_RESULT),
+    lacking("uring/op/nop/fixed_file", (6, 19, 0), (7, 0, 0), NOP_RESULT),
+    lacking(
+        "uring/op/pipe/direct",
+        (6, 16, 0),
+        FIXED,
+        "the slots that were asked for are told as 0, until 6.18.16 to 6.18.44 and 6.19",
+    ),
+    lacking(
+        "uring/op/poll_remove/update",
+        (6, 16, 0),
+        (6, 18, 0),
+        "an update to an event that is there does not end the poll in 6.16 and 6.17",
+    ),
 ];
+
+/// The first 6.18 after the last one seen with a bug; it is gone in 6.18.44, and nothing between has been seen.
+const FIXED: (u16, u16, u16) = (6, 18, 16);
+
+const NOP_RESULT: &str =
+    "a NOP does not tell that it found no file, until 6.18.16 to 6.18.44 and 7.0";
+
+/// A bug of the kernels from one version to before another, which hides the item.
+const fn lacking(
+    subject: &'static str,
+    from: (u16, u16, u16),
+    before: (u16, u16, u16),
+    reason: &'static str,
+) -> Deviation {
+    Deviation {
+        subject,
+        from: Version::new(from.0, from.1, from.2),
+        before: Version::new(before.0, before.1, before.2),
+        kind: Kind::Lacking,
+        reason,
+    }
+}
 
 const NOP_FLAGS: &str = "the refusal of unknown NOP flags was backported, the flags were not";
 

@@ -104,6 +104,11 @@ impl Fixture {
     /// What the next completion has filled, and the bytes.
     pub(crate) fn filled(&mut self) -> (Vec<Piece>, Vec<u8>) {
         let done = self.next();
+        self.pieces(&done)
+    }
+
+    /// What this completion has filled, and the bytes.
+    pub(crate) fn pieces(&mut self, done: &Done) -> (Vec<Piece>, Vec<u8>) {
         let bytes = u32::try_from(done.result).expect("no error");
         let bid = done.buffer.expect("a buffer");
         let pieces: Vec<Piece> = self

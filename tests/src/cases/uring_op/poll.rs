@@ -7,10 +7,10 @@ use std::os::unix::net::UnixStream;
 use uring_sys::*;
 
 use super::{case, refuses, results, ring};
-use crate::case::{Case, Run, Stop, kernel, pass};
+use crate::case::{Case, Run, Stop, absent, kernel, pass};
 use crate::context::Context;
 use crate::ring::op::Op;
-use crate::ring::ops::poll_add;
+use crate::ring::ops::{nop, poll_add};
 use crate::ring::{Cqe, Ring};
 use crate::support::files::pipe;
 use crate::support::names::Res;
@@ -76,7 +76,8 @@ pub(super) static CASES: &[Case] = &[
         ],
         (5, 13),
         update,
-    ),
+    )
+    .announced(),
 ];
 
 const IN: i32 = libc::POLLIN as i32;
@@ -257,6 +258,18 @@ fn update(cx: &mut Context) -> Run {
         let first = ring.wait()?;
         if first.user_data == 2 {
             cx.accepted(first.res)?;
+        }
+        if first.user_data == 2 && !write {
+            // What is ready ends the poll with the update, before anything that is submitted behind it.
+            ring.start(&[nop().tag(3)])?;
+            let second = ring.wait()?;
+            if second.user_data == 3 {
+                absent("an update to an event that is there does not end the poll")?;
+            }
+            ensure_eq!(ring.wait()?.user_data, 3, "the NOP behind the update");
+            let mut got = [first, second].map(|cqe| (cqe.user_data, cqe.res));
+            got.sort_unstable();
+            return Ok(got);
         }
         let mut got = [first, ring.wait()?].map(|cqe| (cqe.user_data, cqe.res));
         got.sort_unstable();

@@ -25,7 +25,7 @@ const NEEDS: &[Requirement] = &[Requirement::OwnMachine, Requirement::Root];
 pub(super) static CASES: &[Case] = &[
     Case::new(
         "uring/setup/disabled/all",
-        &["io_uring_disabled"],
+        &["io_uring_setup"],
         kernel(6, 6),
         all,
     )
@@ -34,7 +34,7 @@ pub(super) static CASES: &[Case] = &[
     .alone(),
     Case::new(
         "uring/setup/disabled/unprivileged",
-        &["io_uring_disabled", "io_uring_group"],
+        &["io_uring_setup"],
         kernel(6, 6),
         unprivileged,
     )
