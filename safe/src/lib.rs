@@ -1,6 +1,7 @@
 //! Sound asynchronous I/O on Linux.
 //!
-//! [`uring`] is io_uring; [`error`] says why a set-up or a call failed.
+//! [`uring`] is io_uring, [`posix`] is POSIX AIO; [`error`] says why a set-up or a call of a ring failed,
+//! [`buf`] which buffers an operation may own.
 //!
 //! # Features
 //!
@@ -10,12 +11,16 @@
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "posix")]
+pub mod buf;
 #[cfg(feature = "uring")]
 pub mod error;
-#[cfg(feature = "uring")]
+#[cfg(any(feature = "uring", feature = "posix"))]
 mod fork;
-#[cfg(feature = "uring")]
+#[cfg(any(feature = "uring", feature = "posix"))]
 mod mmap;
+#[cfg(feature = "posix")]
+pub mod posix;
 #[cfg(feature = "uring")]
 mod sync;
 #[cfg(feature = "uring")]

@@ -1,15 +1,19 @@
 //! Mappings: of the kernel's rings, and of our own memory for them. All are kept out of forked children.
 
 use std::io;
+#[cfg(feature = "uring")]
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
+#[cfg(feature = "uring")]
 use crate::fork::Generation;
 
 /// The size of a huge page as asked for with `MAP_HUGE_2MB`.
+#[cfg(feature = "uring")]
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
 /// A mapping that ends when the value is dropped, except in a forked child, which never had it.
+#[cfg(feature = "uring")]
 #[derive(Debug)]
 pub(crate) struct Mmap {
     at: NonNull<u8>,
@@ -17,11 +21,14 @@ pub(crate) struct Mmap {
     process: Generation,
 }
 
+#[cfg(feature = "uring")]
 // SAFETY: a mapping belongs to the process, not to a thread; this type only hands out its address.
 unsafe impl Send for Mmap {}
+#[cfg(feature = "uring")]
 // SAFETY: as above.
 unsafe impl Sync for Mmap {}
 
+#[cfg(feature = "uring")]
 impl Mmap {
     /// Maps `len` bytes of `fd` from `offset`, shared with whoever has them open.
     ///
@@ -74,6 +81,7 @@ impl Mmap {
     }
 }
 
+#[cfg(feature = "uring")]
 impl Drop for Mmap {
     fn drop(&mut self) {
         if self.process.is_current() {
@@ -105,6 +113,7 @@ pub(crate) fn wiped_on_fork() -> io::Result<NonNull<u8>> {
 /// # Safety
 ///
 /// `at` came from that function, and nobody uses it any more.
+#[cfg(feature = "uring")]
 pub(crate) unsafe fn unmap_page(at: NonNull<u8>) {
     // SAFETY: by the caller's promise. A child has the page too, so this is right there as well.
     unsafe { libc::munmap(at.as_ptr().cast(), page_size()) };

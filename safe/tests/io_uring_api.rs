@@ -5,6 +5,8 @@
 //! function is coerced to a pointer of the type that the other crate gives it. Where the two differ
 //! stands at the end.
 
+#![cfg(feature = "uring")]
+
 use std::error::Error;
 use std::fmt::Debug;
 use std::io;

@@ -3,6 +3,8 @@
 //! Each expression below is compiled twice, once with the `opcode` and `types` of either crate: so
 //! this also shows that programs written for that crate compile with this one.
 
+#![cfg(feature = "uring")]
+
 use std::collections::BTreeSet;
 use std::ptr::without_provenance as at;
 use std::ptr::without_provenance_mut as at_mut;

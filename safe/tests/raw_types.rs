@@ -1,5 +1,7 @@
 //! The argument types of `safe::uring::raw::types`.
 
+#![cfg(feature = "uring")]
+
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 

@@ -4,6 +4,8 @@
 //! kind, to a second thread, which notes the number and lets the call go on. The first thread stands still
 //! meanwhile, so the notes are complete whenever it looks at them. Needs Linux 5.5.
 
+#![cfg(feature = "uring")]
+
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::{io, mem, thread};

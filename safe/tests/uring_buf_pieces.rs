@@ -1,5 +1,7 @@
 //! Buffers that are used piece by piece, and bundles that use several, on the kernel.
 
+#![cfg(feature = "uring")]
+
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::FromRawFd;

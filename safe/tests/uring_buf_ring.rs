@@ -1,5 +1,7 @@
 //! Buffer rings on the kernel: registering, filling, wrapping, running out.
 
+#![cfg(feature = "uring")]
+
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;

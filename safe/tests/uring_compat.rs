@@ -1,5 +1,7 @@
 //! One program, compiled for the crate `io-uring` and for this one, does the same.
 
+#![cfg(feature = "uring")]
+
 mod theirs {
     use io_uring as api;
     include!("compat/program.rs");

@@ -1,5 +1,7 @@
 //! Rings in memory of the process (`IORING_SETUP_NO_MMAP`, since Linux 6.5).
 
+#![cfg(feature = "uring")]
+
 use std::io;
 use std::ptr::NonNull;
 

@@ -1,5 +1,7 @@
 //! The two queues of a real ring: order, wrap-around, overflow, entry sizes, forgotten guards.
 
+#![cfg(feature = "uring")]
+
 use std::mem::{self, MaybeUninit};
 
 use safe::error::{SetupError, SetupReason};

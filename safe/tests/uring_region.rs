@@ -1,5 +1,7 @@
 //! Memory regions and registered waits on the kernel.
 
+#![cfg(feature = "uring")]
+
 use std::io;
 use std::ptr;
 use std::time::Duration;

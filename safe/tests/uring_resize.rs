@@ -1,5 +1,7 @@
 //! Resizing a ring that is in use.
 
+#![cfg(feature = "uring")]
+
 use std::os::fd::{AsFd, AsRawFd};
 
 use safe::error::RingError;

@@ -1,5 +1,7 @@
 //! Making rings, and being told why one could not be made.
 
+#![cfg(feature = "uring")]
+
 mod support;
 
 use std::io;

@@ -1,5 +1,7 @@
 //! Submitting and waiting on a real ring.
 
+#![cfg(feature = "uring")]
+
 use std::io;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! Rings, threads and forked children.
 
+#![cfg(feature = "uring")]
+
 mod support;
 
 use std::io;

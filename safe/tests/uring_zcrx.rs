@@ -1,6 +1,8 @@
 //! Zero-copy receive on the kernel, as far as it goes without a network device that can do it: what is
 //! refused, and why.
 
+#![cfg(feature = "uring")]
+
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
 

@@ -4,6 +4,8 @@
 //! The expected bytes are put together here by offset, without the accessors of `uring_sys`, and
 //! all that is not named is zero.
 
+#![cfg(feature = "uring")]
+
 mod files;
 mod others;
 mod sockets;

@@ -2,6 +2,8 @@
 //!
 //! The ring is that of the crate `io-uring`, so that nothing of `safe` but the entries is on trial.
 
+#![cfg(feature = "uring")]
+
 mod files;
 mod others;
 mod sockets;

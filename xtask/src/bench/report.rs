@@ -45,8 +45,23 @@ pub(super) struct Sheet {
     pub(super) title: &'static str,
     /// The titles of the columns.
     pub(super) header: Vec<String>,
-    /// A cell for each column; the last row's as well.
+    /// A cell for each column.
     pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Sheet {
+    /// Takes out the columns in which no row has anything.
+    fn without_empty_columns(mut self) -> Self {
+        for column in (0..self.header.len()).rev() {
+            if self.rows.iter().all(|row| row[column].is_empty()) {
+                self.header.remove(column);
+                for row in &mut self.rows {
+                    row.remove(column);
+                }
+            }
+        }
+        self
+    }
 }
 
 impl Report {
@@ -87,11 +102,14 @@ impl Report {
             .filter(|figure| figure.met == Some(false))
     }
 
-    /// The tables, without those that would be empty.
+    /// The tables, without what would be empty.
     pub(super) fn sheets(&self) -> Vec<Sheet> {
         let mut sheets = vec![self.instructions(), self.situations(), self.goals()];
         sheets.retain(|sheet| !sheet.rows.is_empty());
         sheets
+            .into_iter()
+            .map(Sheet::without_empty_columns)
+            .collect()
     }
 
     fn value(
