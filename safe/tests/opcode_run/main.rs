@@ -4,7 +4,9 @@
 
 #![cfg(feature = "uring")]
 
+mod bundles;
 mod files;
+mod newer;
 mod others;
 mod sockets;
 
