@@ -24,7 +24,9 @@ fn nops() {
         7
     );
     assert_eq!(ring.run(Nop::new().file(fd(&file)).build()), 0);
-    assert_eq!(ring.run(Nop::new().file(Fixed(0)).build()), -libc::EBADF);
+    // Some kernels fail to say that there is no such file.
+    let none = ring.run(Nop::new().file(Fixed(0)).build());
+    assert!([-libc::EBADF, 0].contains(&none), "{none}");
     ring.0
         .submitter()
         .register_files(&[file.as_raw_fd()])

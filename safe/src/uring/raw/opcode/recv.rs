@@ -69,8 +69,8 @@ builder! {
     /// Receives into many provided buffers at once, in the order of their group; the result is the
     /// bytes. Since Linux 6.10.
     ///
-    /// The completion names the first buffer, the others follow it. `-ENOBUFS` when the group is
-    /// empty.
+    /// The completion names the first buffer, the others follow it. How many it takes is up to the
+    /// kernel: data and buffers may be left. `-ENOBUFS` when the group is empty.
     RecvBundle -> Entry = IORING_OP_RECV {
         flags: MsgFlags as i32,
         ioprio: SendRecvFlags | SendRecvFlags::STRUCTURE,

@@ -106,7 +106,8 @@ impl SendZc {
     /// Sends from several buffers: the socket, the array of buffers, and how many there are. Since
     /// Linux 6.17.
     ///
-    /// The array must stay valid until submitted.
+    /// The array must stay valid until submitted. With a registered buffer, in which all of them
+    /// must lie, `-EINVAL` or `-EFAULT` before Linux 7.1.
     #[inline]
     pub fn vectored(fd: impl UseFixed, iovec: *const iovec, len: u32) -> Self {
         Self(entry_on(Self::CODE, fd, |sqe| {
