@@ -376,7 +376,8 @@ fn no_closure_leaves_memory_behind() {
         drop(posix::submit_list(list, call()).unwrap());
         let mut bytes = [0; 64];
         posix::scope(|scope| {
-            std::mem::forget(scope.submit(Read::new(&exe, &mut bytes[..]).notify(call())));
+            let read = Read::new(&exe, &mut bytes[..]).notify(call());
+            drop(scope.submit(read).unwrap());
         });
     }
     drop(alive);

@@ -69,7 +69,7 @@
 //! * **the request is dropped**: it is cancelled. If it runs on all the same, dropping waits until it is
 //!   over and then frees; with [`OnDrop::Leak`] it does not wait and leaks. Nothing is ever freed under it.
 //! * **the request is forgotten**: the block is leaked; the operation runs into it undisturbed. In a scope
-//!   the block is freed when the scope has waited for it.
+//!   what it owned is freed when the scope has waited for it, and only the empty block is leaked.
 //! * **a panic** unwinds through the owner: the same as dropping. A scope waits for all before the panic goes
 //!   on. A panic in a callback ends in the callback.
 //! * **it is cancelled**: [`Cancel`] says what that did; the request stays, and its result is
