@@ -64,7 +64,16 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_5_10("uring/op/files_update/slots"),
     in_5_10("uring/op/openat/direct"),
     in_5_10("uring/op/send/waitall"),
+    in_5_10("IORING_REGISTER_BUFFERS2"),
+    in_5_10("IORING_REGISTER_BUFFERS_UPDATE"),
+    in_5_10("IORING_REGISTER_FILES2"),
+    in_5_10("IORING_REGISTER_FILES_UPDATE2"),
+    in_5_10("IORING_REGISTER_IOWQ_AFF"),
+    in_5_10("IORING_REGISTER_IOWQ_MAX_WORKERS"),
     in_6_1("IORING_ASYNC_CANCEL_USERDATA"),
+    Deviation::backport(MIN_LEFT, Version::new(6, 12, 107), MIN_LEFT_HERE),
+    Deviation::backport(MIN_LEFT, Version::new(6, 18, 44), MIN_LEFT_HERE),
+    Deviation::backport(MIN_LEFT, Version::new(7, 0, 13), MIN_LEFT_HERE),
     in_6_1("IORING_SEND_ZC_REPORT_USAGE"),
     Deviation::backport("uring/op/nop/bad", Version::new(5, 10, 223), NOP_FLAGS),
     Deviation::backport("uring/op/nop/bad", Version::new(6, 1, 176), NOP_FLAGS),
@@ -113,6 +122,9 @@ const fn lacking(
         reason,
     }
 }
+
+const MIN_LEFT: &str = "uring/register/incremental/min_left";
+const MIN_LEFT_HERE: &str = "backported; the point release that brought it is not known";
 
 const NOP_FLAGS: &str = "the refusal of unknown NOP flags was backported, the flags were not";
 

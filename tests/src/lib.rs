@@ -22,4 +22,5 @@ pub mod requirement;
 pub mod ring;
 pub mod runner;
 pub mod support;
+pub mod typed;
 pub mod vm;

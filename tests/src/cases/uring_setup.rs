@@ -1,4 +1,4 @@
-//! io_uring set-up and registration: the area `uring/setup`, a file per subject.
+//! io_uring set-up and entering: the area `uring/setup`, a file per subject.
 
 mod arguments;
 mod disabled;
