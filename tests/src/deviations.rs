@@ -64,12 +64,24 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_5_10("uring/op/files_update/slots"),
     in_5_10("uring/op/openat/direct"),
     in_5_10("uring/op/send/waitall"),
+    lacking(
+        "uring/register/files2/tag-unregister",
+        (5, 10, 162),
+        (6, 13, 0),
+        "the tags of a table that is unregistered are forgotten; seen on 5.10.262, 6.1.192 and 6.12.117",
+    ),
     in_5_10("IORING_REGISTER_BUFFERS2"),
     in_5_10("IORING_REGISTER_BUFFERS_UPDATE"),
     in_5_10("IORING_REGISTER_FILES2"),
     in_5_10("IORING_REGISTER_FILES_UPDATE2"),
     in_5_10("IORING_REGISTER_IOWQ_AFF"),
     in_5_10("IORING_REGISTER_IOWQ_MAX_WORKERS"),
+    lacking(
+        "uring/op/async_cancel/userdata-fd",
+        (6, 1, 0),
+        (6, 2, 0),
+        "6.1.192 takes the flags together and goes by the descriptor alone",
+    ),
     in_6_1("IORING_ASYNC_CANCEL_USERDATA"),
     Deviation::backport(MIN_LEFT, Version::new(6, 12, 107), MIN_LEFT_HERE),
     Deviation::backport(MIN_LEFT, Version::new(6, 18, 44), MIN_LEFT_HERE),
@@ -82,6 +94,19 @@ pub static DEVIATIONS: &[Deviation] = &[
         (6, 16, 0),
         (6, 18, 0),
         "6.16 and 6.17 find no poll by descriptor and user_data",
+    ),
+    lacking("uring/register/bundle/again", (6, 16, 0), FIXED, SHORTENED),
+    lacking(
+        "uring/register/incremental/bundle-flag",
+        (6, 13, 0),
+        FIXED,
+        NO_BUF_MORE,
+    ),
+    lacking(
+        "uring/register/incremental/file-flag",
+        (6, 13, 0),
+        FIXED,
+        NO_BUF_MORE,
     ),
     lacking("uring/op/nop/file", (6, 13, 0), FIXED, NOP_RESULT),
     lacking("uring/op/nop/file", (6, 19, 0), (7, 0, 0), NOP_RESULT),
@@ -122,6 +147,12 @@ const fn lacking(
         reason,
     }
 }
+
+const SHORTENED: &str =
+    "a bundle that finds no data leaves its length in the buffer, until 6.18.16 to 6.18.44";
+
+const NO_BUF_MORE: &str =
+    "the kernel goes on using the buffer without saying so, until 6.18.16 to 6.18.44";
 
 const MIN_LEFT: &str = "uring/register/incremental/min_left";
 const MIN_LEFT_HERE: &str = "backported; the point release that brought it is not known";

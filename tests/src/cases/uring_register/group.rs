@@ -360,7 +360,7 @@ fn unregister(cx: &mut Context) -> Run {
 
 /// The head says how many are used up, in a ring of whole buffers once for each.
 fn status(cx: &mut Context) -> Run {
-    let mut lent = Lent::new(4, 64, |builder| builder)?;
+    let mut lent = cx.accepted_call(Lent::new(4, 64, |builder| builder))?;
     cx.accepted_call(lent.bufs.consumed(&lent.ring.submitter()))?;
     let file = pattern_file(cx, "f", 64)?;
     for round in 0..3 {
@@ -383,9 +383,8 @@ fn status(cx: &mut Context) -> Run {
 /// Of what is not there, or no ring.
 fn status_bad(cx: &mut Context) -> Run {
     let mut ring = Typed::new()?;
-    let bufs = BufRing::builder(4, GROUP)
-        .register(&ring.submitter())
-        .map_err(os_error)?;
+    let builder = BufRing::builder(4, GROUP);
+    let bufs = cx.accepted_call(builder.register(&ring.submitter()).map_err(os_error))?;
     cx.accepted_call(bufs.consumed(&ring.submitter()))?;
     let status = |ring: &Typed, group| ring.submitter().register_pbuf_status(group);
     refused("a group that is not there", status(&ring, 1), libc::ENOENT)?;
