@@ -73,6 +73,7 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_5_10("IORING_REGISTER_BUFFERS2"),
     in_5_10("IORING_REGISTER_BUFFERS_UPDATE"),
     in_5_10("IORING_REGISTER_FILES2"),
+    in_5_10("IORING_REGISTER_FILES_SKIP"),
     in_5_10("IORING_REGISTER_FILES_UPDATE2"),
     in_5_10("IORING_REGISTER_IOWQ_AFF"),
     in_5_10("IORING_REGISTER_IOWQ_MAX_WORKERS"),
@@ -95,10 +96,16 @@ pub static DEVIATIONS: &[Deviation] = &[
         (6, 18, 0),
         "6.16 and 6.17 find no poll by descriptor and user_data",
     ),
-    lacking("uring/register/bundle/again", (6, 16, 0), FIXED, SHORTENED),
+    lacking(
+        "uring/op/poll_add/own_eventfd",
+        (6, 1, 0),
+        (6, 2, 0),
+        "each completion starts the poll again on 6.1.192, until the queue overflows",
+    ),
+    lacking("uring/register/bundle/again", (6, 17, 0), FIXED, SHORTENED),
     lacking(
         "uring/register/incremental/bundle-flag",
-        (6, 13, 0),
+        (6, 17, 0),
         FIXED,
         NO_BUF_MORE,
     ),
@@ -106,6 +113,18 @@ pub static DEVIATIONS: &[Deviation] = &[
         "uring/register/incremental/file-flag",
         (6, 13, 0),
         FIXED,
+        NO_BUF_MORE,
+    ),
+    lacking(
+        "uring/register/bundle/again",
+        (6, 19, 0),
+        (7, 0, 0),
+        SHORTENED,
+    ),
+    lacking(
+        "uring/register/incremental/bundle-flag",
+        (6, 19, 0),
+        (7, 0, 0),
         NO_BUF_MORE,
     ),
     lacking("uring/op/nop/file", (6, 13, 0), FIXED, NOP_RESULT),
@@ -149,10 +168,9 @@ const fn lacking(
 }
 
 const SHORTENED: &str =
-    "a bundle that finds no data leaves its length in the buffer, until 6.18.16 to 6.18.44";
+    "a bundle that finds no data leaves its length in the buffer, until 6.18.16 to 6.18.44 and 7.0";
 
-const NO_BUF_MORE: &str =
-    "the kernel goes on using the buffer without saying so, until 6.18.16 to 6.18.44";
+const NO_BUF_MORE: &str = "the kernel goes on using the buffer without saying so, until 6.18.16 to 6.18.44; 6.19.14 still for bundles";
 
 const MIN_LEFT: &str = "uring/register/incremental/min_left";
 const MIN_LEFT_HERE: &str = "backported; the point release that brought it is not known";

@@ -8,6 +8,7 @@
 
 pub mod aio_context;
 pub mod aio_request;
+pub mod behaviours;
 pub mod case;
 pub mod cases;
 pub mod catalogue;

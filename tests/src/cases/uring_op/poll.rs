@@ -61,7 +61,8 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_POLL_ADD_MULTI", "IORING_REGISTER_EVENTFD"],
         (5, 13),
         own_eventfd,
-    ),
+    )
+    .announced(),
     Case::new(
         "uring/op/poll_add/ring",
         &["IORING_OP_POLL_ADD"],
@@ -200,7 +201,9 @@ fn own_eventfd(cx: &mut Context) -> Run {
             more = cqe.more();
         }
     }
-    ensure!(count < 10, "{count} completions of one event");
+    if count >= 10 {
+        return absent(format_args!("{count} completions of one event"));
+    }
     cx.note(format_args!("{count} completions, goes on: {more}"));
     pass()
 }

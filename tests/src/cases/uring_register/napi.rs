@@ -19,12 +19,7 @@ pub(super) static CASES: &[Case] = &[
     ),
     case(
         "uring/register/napi/dynamic",
-        &[
-            "IORING_REGISTER_NAPI",
-            "IORING_UNREGISTER_NAPI",
-            "IO_URING_NAPI_REGISTER_OP",
-            "IO_URING_NAPI_TRACKING_DYNAMIC",
-        ],
+        &["IORING_REGISTER_NAPI", "IORING_UNREGISTER_NAPI"],
         (6, 9),
         dynamic,
     ),
@@ -32,6 +27,8 @@ pub(super) static CASES: &[Case] = &[
         "uring/register/napi/static",
         &[
             "IO_URING_NAPI_TRACKING_STATIC",
+            "IO_URING_NAPI_REGISTER_OP",
+            "IO_URING_NAPI_TRACKING_DYNAMIC",
             "IO_URING_NAPI_STATIC_ADD_ID",
             "IO_URING_NAPI_STATIC_DEL_ID",
             "IO_URING_NAPI_TRACKING_INACTIVE",

@@ -176,11 +176,8 @@ fn clock(cx: &mut Context) -> Run {
             tv_nsec: 0,
         };
         // SAFETY: a live struct.
-        ensure_eq!(
-            unsafe { libc::clock_gettime(clock, &mut now) },
-            0,
-            "the time"
-        );
+        let told = unsafe { libc::clock_gettime(clock, &mut now) };
+        ensure_eq!(told, 0, "the time");
         let past = Timespec::new().sec(now.tv_sec as u64);
         let submitter = ring.submitter();
         let waited = |until: &Timespec| {

@@ -55,17 +55,13 @@ fn full(_: &mut Context) -> Run {
         for n in 0..16 {
             ensure_eq!((queue.len(), queue.is_full()), (n, false), "round {round}");
             // SAFETY: a NOP names no memory.
-            ensure!(
-                unsafe { queue.push(&entry(nop())) }.is_ok(),
-                "no room for {n}"
-            );
+            let pushed = unsafe { queue.push(&entry(nop())) };
+            ensure!(pushed.is_ok(), "no room for {n}");
         }
         ensure!(queue.is_full(), "room for a seventeenth");
         // SAFETY: as above.
-        ensure!(
-            unsafe { queue.push(&entry(nop())) }.is_err(),
-            "a seventeenth"
-        );
+        let pushed = unsafe { queue.push(&entry(nop())) };
+        ensure!(pushed.is_err(), "a seventeenth");
         drop(queue);
         // A part, by a bare call.
         // SAFETY: no argument, and the entries name no memory.
@@ -90,10 +86,8 @@ fn sizes(cx: &mut Context) -> Run {
             let mut queue = uring.submission();
             for n in first..first + entries {
                 // SAFETY: a NOP names no memory.
-                ensure!(
-                    unsafe { queue.push(&entry(nop().tag(n))) }.is_ok(),
-                    "entry {n} of {entries}"
-                );
+                let pushed = unsafe { queue.push(&entry(nop().tag(n))) };
+                ensure!(pushed.is_ok(), "entry {n} of {entries}");
             }
             drop(queue);
             ensure_eq!(

@@ -7,9 +7,9 @@
 //!
 //! # When a buffer of incremental use is the application's again
 //!
-//! `IORING_CQE_F_BUF_MORE` says that the kernel goes on using a buffer. That it is *not* set says nothing: some
-//! kernels leave it out for bundles and for reads of files (6.12 to 6.18.15 and others of that time), others when
-//! a read finds the end of a file. So lengths decide:
+//! `IORING_CQE_F_BUF_MORE` says that the kernel goes on using a buffer. That it is *not* set says nothing: 6.18.15
+//! leaves it out for bundles and for reads of files, 6.16.12 for these, 6.19.14 for those.
+//! So lengths decide:
 //!
 //! 1. A buffer that is used to its end, or of which less than `min_left` is left, is the application's.
 //! 2. Any other stays the kernel's, whatever flag is missing. If the flag is missing it is *in doubt*.
@@ -17,8 +17,15 @@
 //!    [`Ledger::used_up`].
 //!
 //! What is used is mostly what is filled. But where the kernel cannot wait for data by polling (files), and in
-//! workers (`IOSQE_ASYNC`), it uses as much as was *asked* for when it picks the buffer: a read of 64 bytes that finds 30 leaves a
-//! hole of 34. [`Ledger::completed_as_asked`] is for those.
+//! workers (`IOSQE_ASYNC`), it uses as much as was *asked* for when it picks the buffer: a read of 64 bytes that
+//! finds 30 leaves a hole of 34. [`Ledger::completed_as_asked`] is for those.
+//!
+//! # What it cannot know
+//!
+//! On some kernels (6.18.15, 6.19.14; not 6.12.117, 6.16.12, 6.18.44 and 7.0.13) a bundle with a length that finds no data
+//! (`EAGAIN` by `MSG_DONTWAIT`) leaves that length in the buffer, which is shorter then than it was pushed. No
+//! buffer is given back early by that, but what follows is taken for lying elsewhere. Give such bundles no
+//! length.
 
 use std::fmt::{self, Display, Formatter};
 
