@@ -102,6 +102,12 @@ pub static DEVIATIONS: &[Deviation] = &[
         (6, 2, 0),
         "each completion starts the poll again on 6.1.192, until the queue overflows",
     ),
+    lacking(
+        "uring/register/bundle/received",
+        (6, 16, 0),
+        (6, 17, 0),
+        "6.16.12 fills one buffer with each completion; so it has none of the faults of bundles that came with 6.17",
+    ),
     lacking("uring/register/bundle/again", (6, 17, 0), FIXED, SHORTENED),
     lacking(
         "uring/register/incremental/bundle-flag",

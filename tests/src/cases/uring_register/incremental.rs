@@ -40,7 +40,8 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_RECVSEND_BUNDLE", "IORING_OP_RECV"],
         (6, 10),
         bundle_received,
-    ),
+    )
+    .announced(),
     case(
         "uring/register/bundle/sent",
         &["IORING_RECVSEND_BUNDLE", "IORING_OP_SEND"],
@@ -425,7 +426,9 @@ fn bundle_received(cx: &mut Context) -> Run {
     ensure!(data == sent, "other bytes than were sent");
     ensure_eq!(order, [3, 2, 1, 0], "buffers");
     cx.note(format_args!("up to {most} buffers in a completion"));
-    ensure!(most > 1, "no completion is about several buffers");
+    if most == 1 {
+        return absent("each completion is about one buffer");
+    }
     pass()
 }
 
