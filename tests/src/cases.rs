@@ -5,4 +5,5 @@ pub mod harness;
 pub mod posix;
 pub mod uring_op;
 pub mod uring_query;
+pub mod uring_register;
 pub mod uring_setup;

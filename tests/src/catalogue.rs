@@ -25,8 +25,13 @@ pub static AREAS: &[Area] = &[
     },
     Area {
         name: "uring/setup",
-        title: "io_uring: set-up and registration",
+        title: "io_uring: set-up and entering",
         cases: cases::uring_setup::FILES,
+    },
+    Area {
+        name: "uring/register",
+        title: "io_uring: registration",
+        cases: cases::uring_register::FILES,
     },
     Area {
         name: "uring/query",

@@ -8,6 +8,7 @@
 
 pub mod aio_context;
 pub mod aio_request;
+pub mod behaviours;
 pub mod case;
 pub mod cases;
 pub mod catalogue;
@@ -22,4 +23,5 @@ pub mod requirement;
 pub mod ring;
 pub mod runner;
 pub mod support;
+pub mod typed;
 pub mod vm;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
+use conformance::behaviours::{AIO, URING};
 
 use crate::workspace;
 
@@ -76,6 +77,15 @@ pub fn run(args: &Args) -> Result<()> {
     let all: BTreeSet<&str> = items.values().flatten().copied().collect();
     let gaps: BTreeSet<&str> = all.difference(&exercised).copied().collect();
     println!("{}", summary(&items, &gaps));
+    for (list, behaviours) in [("io_uring", &URING[..]), ("AIO", &AIO[..])] {
+        let shown = behaviours.iter().filter(|line| line.shown.is_ok()).count();
+        println!("{list}: {shown} of {} behaviours shown", behaviours.len());
+        for (number, line) in (1..).zip(behaviours) {
+            if let Err(why) = line.shown {
+                println!("  not {number}, {:?}: {why}", line.says);
+            }
+        }
+    }
 
     let known_path = workspace::root().join("tests/coverage-gaps.txt");
     if args.accept {

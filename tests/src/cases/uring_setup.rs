@@ -1,10 +1,12 @@
-//! io_uring set-up and registration: the area `uring/setup`, a file per subject.
+//! io_uring set-up and entering: the area `uring/setup`, a file per subject.
 
 mod arguments;
 mod disabled;
 mod enter;
 mod iopoll;
 mod memory;
+mod process;
+mod queue;
 mod running;
 mod sizes;
 mod sqpoll;
@@ -28,6 +30,8 @@ pub static FILES: &[&[Case]] = &[
     enter::CASES,
     iopoll::CASES,
     memory::CASES,
+    process::CASES,
+    queue::CASES,
     running::CASES,
     sizes::CASES,
     sqpoll::CASES,

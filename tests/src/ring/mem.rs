@@ -32,7 +32,7 @@ macro_rules! plain {
 plain! {
     i32 u16 u32 u64 usize [i32; 2] [u32; 2] libc::statx libc::sockaddr_in uring_sys::io_uring_recvmsg_out
     uring_sys::__kernel_timespec uring_sys::io_uring_query_hdr uring_sys::io_uring_query_opcode uring_sys::io_uring_buf
-    uring_sys::io_uring_query_zcrx uring_sys::io_uring_query_scq uring_sys::io_uring_query_zcrx_event
+    uring_sys::io_uring_query_zcrx uring_sys::io_uring_reg_wait uring_sys::io_uring_query_scq uring_sys::io_uring_query_zcrx_event
 }
 
 impl Mem {

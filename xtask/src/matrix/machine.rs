@@ -101,7 +101,7 @@ impl Machine<'_> {
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs)
-            .args(["-append", "console=ttyS0 quiet panic=-1"]);
+            .args(["-append", "console=ttyS0 quiet panic=-1 no_timer_check"]);
         // Namespaces of one controller: controllers are numbered as their probes happen to end.
         command.args(["-device", "nvme,id=nvme0,serial=scratch"]);
         for (i, disk) in disks.iter().enumerate() {
