@@ -3,6 +3,7 @@
 pub mod aio;
 pub mod harness;
 pub mod posix;
+pub mod uring_cmd;
 pub mod uring_op;
 pub mod uring_query;
 pub mod uring_setup;

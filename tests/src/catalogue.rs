@@ -24,6 +24,11 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_op::FILES,
     },
     Area {
+        name: "uring/cmd",
+        title: "io_uring: commands to drivers",
+        cases: cases::uring_cmd::FILES,
+    },
+    Area {
         name: "uring/setup",
         title: "io_uring: set-up and registration",
         cases: cases::uring_setup::FILES,
@@ -154,6 +159,14 @@ mod tests {
                 case.id,
                 case.since
             );
+        }
+    }
+
+    #[test]
+    fn who_overwrites_a_device_is_alone() {
+        for case in catalogue() {
+            let overwrites = case.requires.iter().any(|r| r.variable().is_some());
+            assert!(case.alone || !overwrites, "{}", case.id);
         }
     }
 

@@ -1,0 +1,56 @@
+//! Commands that complete again and again.
+
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
+use safe::uring::raw::opcode::UringCmd16;
+use safe::uring::raw::squeue::Flags;
+use safe::uring::raw::types::{Fd, UringCmdFlags};
+
+use crate::case::{Case, Run, kernel, pass};
+use crate::context::Context;
+use crate::ensure_eq;
+use crate::raw_ring::{Kept, RawRing};
+use crate::support::names::Res;
+
+pub(super) static CASES: &[Case] = &[Case::new(
+    "uring/cmd/multishot/reaches_driver",
+    &["IORING_URING_CMD_MULTISHOT", "IORING_OP_URING_CMD"],
+    kernel(6, 18),
+    reaches_driver,
+)
+.refused_by(&[libc::EINVAL])];
+
+/// The flag is taken with a group of buffers, and the driver is asked: the one of sockets has no such command. (Those
+/// that have are ublk's alone.) Without a group, and with a registered buffer, it is refused before.
+fn reaches_driver(cx: &mut Context) -> Run {
+    let mut ring = RawRing::plain()?;
+    let (socket, _peer) = UnixStream::pair()?;
+    let command = || UringCmd16::new(Fd(socket.as_raw_fd()), 9999);
+    let kept = |entry| {
+        // SAFETY: it names no memory.
+        unsafe { Kept::new(entry) }
+    };
+    let res = ring.run(kept(command().multi(0).build()))?.res;
+    if res != -libc::EOPNOTSUPP {
+        cx.accepted(res)?;
+    }
+    ensure_eq!(
+        Res(res),
+        Res(-libc::EOPNOTSUPP),
+        "a command that sockets have not"
+    );
+    let alone = command().flags(UringCmdFlags::MULTISHOT).build();
+    let fixed = command().buf_index(Some(0)).multi(0).build();
+    let group = command().build().flags(Flags::BUFFER_SELECT);
+    ring.refuses(&[
+        ("without a group of buffers", kept(alone), libc::EINVAL),
+        ("with a registered buffer", kept(fixed), libc::EINVAL),
+        (
+            "a group of buffers without the flag",
+            kept(group),
+            libc::EINVAL,
+        ),
+    ])?;
+    pass()
+}
