@@ -39,6 +39,16 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_query::FILES,
     },
     Area {
+        name: "uring/filter",
+        title: "io_uring: filters, and restrictions of tasks",
+        cases: cases::uring_filter::FILES,
+    },
+    Area {
+        name: "uring/zcrx",
+        title: "io_uring: zero-copy receive",
+        cases: cases::uring_zcrx::FILES,
+    },
+    Area {
         name: "aio",
         title: "Native AIO",
         cases: cases::aio::FILES,

@@ -69,6 +69,12 @@ pub static DEVIATIONS: &[Deviation] = &[
     Deviation::backport("uring/op/nop/bad", Version::new(5, 10, 223), NOP_FLAGS),
     Deviation::backport("uring/op/nop/bad", Version::new(6, 1, 176), NOP_FLAGS),
     lacking(
+        "BLOCK_URING_CMD_DISCARD",
+        (7, 0, 0),
+        (7, 1, 0),
+        "7.0 refuses a discard that is tried without blocking; with IOSQE_ASYNC it works",
+    ),
+    lacking(
         "uring/op/async_cancel/userdata-fd",
         (6, 16, 0),
         (6, 18, 0),

@@ -8,6 +8,7 @@ mod connect;
 mod epoll;
 mod fixed;
 mod futex;
+mod integrity;
 mod link;
 mod msg;
 mod msg_ring;
@@ -48,6 +49,7 @@ pub static FILES: &[&[Case]] = &[
     epoll::CASES,
     fixed::CASES,
     futex::CASES,
+    integrity::CASES,
     link::CASES,
     msg::CASES,
     msg_ring::CASES,

@@ -17,11 +17,11 @@ use crate::support::names::{Errno, Res};
 use crate::{ensure, ensure_eq};
 
 /// Kernels without the command say that they do not know it, those without large completions refuse the ring.
-const fn case(id: &'static str, run: fn(&mut Context) -> Run) -> Case {
+const fn case(id: &'static str, minor: u16, run: fn(&mut Context) -> Run) -> Case {
     Case::new(
         id,
         &["SOCKET_URING_OP_TX_TIMESTAMP", "IORING_OP_URING_CMD"],
-        kernel(6, 17),
+        kernel(6, minor),
         run,
     )
     .refused_by(&[libc::EOPNOTSUPP, libc::EINVAL])
@@ -29,9 +29,9 @@ const fn case(id: &'static str, run: fn(&mut Context) -> Run) -> Case {
 }
 
 pub(super) static CASES: &[Case] = &[
-    case("uring/cmd/timestamp/bad", bad),
-    case("uring/cmd/timestamp/sent", sent),
-    case("uring/cmd/timestamp/sent-mixed", sent_mixed),
+    case("uring/cmd/timestamp/bad", 17, bad),
+    case("uring/cmd/timestamp/sent", 17, sent),
+    case("uring/cmd/timestamp/sent-mixed", 18, sent_mixed),
 ];
 
 /// Of `linux/net_tstamp.h`: stamp when a packet is queued and when it is sent, in software; count packets, and report
