@@ -64,6 +64,7 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_5_10("uring/op/files_update/slots"),
     in_5_10("uring/op/openat/direct"),
     in_5_10("uring/op/send/waitall"),
+    in_5_10("uring/setup/iopoll_device/sqpoll"),
     in_6_1("IORING_ASYNC_CANCEL_USERDATA"),
     in_6_1("IORING_SEND_ZC_REPORT_USAGE"),
     Deviation::backport("uring/op/nop/bad", Version::new(5, 10, 223), NOP_FLAGS),

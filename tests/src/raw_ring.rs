@@ -95,6 +95,12 @@ impl RawRing {
     }
 }
 
+impl<S: EntryMarker, C: Completion> From<IoUring<S, C>> for RawRing<S, C> {
+    fn from(ring: IoUring<S, C>) -> Self {
+        RawRing { ring }
+    }
+}
+
 impl<S: EntryMarker, C: Completion> RawRing<S, C> {
     /// A ring of 16, made as `set_up` says.
     pub fn new(set_up: impl FnOnce(&mut Builder<S, C>)) -> io::Result<RawRing<S, C>> {

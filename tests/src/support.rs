@@ -6,3 +6,4 @@ pub mod fork;
 pub mod memory;
 pub mod names;
 pub mod signals;
+pub mod sysctl;

@@ -65,6 +65,12 @@ pub(super) static CASES: &[Case] = &[
         fixed,
     ),
     on_disk(
+        "uring/cmd/nvme/fixed_vec",
+        &["IORING_URING_CMD_FIXED", "NVME_URING_CMD_IO_VEC"],
+        (6, 15),
+        fixed_vec,
+    ),
+    on_disk(
         "uring/cmd/nvme/io",
         &["NVME_URING_CMD_IO", "IORING_OP_URING_CMD"],
         (5, 19),
@@ -225,6 +231,31 @@ fn fixed(cx: &mut Context) -> Run {
         ),
         ("no such buffer", entry(READ, back, 2), libc::EFAULT),
     ])
+}
+
+/// Several parts of one registered buffer.
+fn fixed_vec(cx: &mut Context) -> Run {
+    let mut ring = wide(cx, |_| ())?;
+    let disk = Disk::open(cx)?;
+    let (page, at) = (page_size(), 72 * page_size());
+    let (block, content) = ((at / disk.block) as u64, pattern(9..9 + 2 * page));
+    let buffer = Mem::zeroed(8 * page);
+    buffer.set(page, &content[..page]);
+    buffer.set(3 * page, &content[page..]);
+    ring.register_buffers(&[buffer])?;
+    overwrite(&disk.path(), at, &vec![0; 2 * page])?;
+    let out = [buffer.part(page, page), buffer.part(3 * page, page)];
+    let back = [buffer.part(7 * page, page), buffer.part(5 * page, page)];
+    for (what, opcode, parts) in [("write", WRITE, out), ("read", READ, back)] {
+        let transfer = disk.vectored(opcode, block, &parts);
+        let entry = command(&disk.namespace, NVME_URING_CMD_IO_VEC, &transfer);
+        succeeds(cx, &mut ring, what, kept(entry.buf_index(Some(0))))?;
+    }
+    ensure!(
+        back.map(Mem::get).concat() == content,
+        "other bytes than written"
+    );
+    is_on(&disk.path(), at, &content)
 }
 
 /// What the kernel refuses is an errno, what the device refuses is its status.
