@@ -1,7 +1,6 @@
 //! Commands that complete again and again.
 
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 
 use safe::uring::raw::opcode::{GetSockOpt, UringCmd16};
 use safe::uring::raw::squeue::Flags;
@@ -11,7 +10,9 @@ use crate::case::{Case, Run, kernel, pass};
 use crate::context::Context;
 use crate::ensure_eq;
 use crate::raw_ring::{Kept, RawRing};
+use crate::requirement::Requirement;
 use crate::ring::mem::Mem;
+use crate::support::files::tcp_pair;
 use crate::support::names::Res;
 
 pub(super) static CASES: &[Case] = &[Case::new(
@@ -21,13 +22,14 @@ pub(super) static CASES: &[Case] = &[Case::new(
     reaches_driver,
 )
 // What refuses is the group of buffers, which commands did not take before.
-.refused_by(&[libc::EOPNOTSUPP, libc::EINVAL])];
+.refused_by(&[libc::EOPNOTSUPP, libc::EINVAL])
+.requires(&[Requirement::Loopback])];
 
 /// The flag is taken with a group of buffers, and the driver is asked: here a socket, for an option that there is not. (Only
 /// ublk's commands complete more than once.) Without a group, and with a registered buffer, it is refused before.
 fn reaches_driver(cx: &mut Context) -> Run {
     let mut ring = RawRing::plain()?;
-    let (socket, _peer) = UnixStream::pair()?;
+    let (socket, _peer) = tcp_pair()?;
     let command = || UringCmd16::new(Fd(socket.as_raw_fd()), 9999);
     let kept = |entry| {
         // SAFETY: what it names, if anything, is never given back, and has the length told.

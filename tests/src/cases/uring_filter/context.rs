@@ -2,12 +2,12 @@
 
 use std::mem::offset_of;
 use std::net::TcpListener;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use safe::uring::raw::opcode::{Connect, Nop, OpenAt, OpenAt2, Socket};
 use safe::uring::raw::register::BpfFilter;
 use safe::uring::raw::squeue::Flags;
 use safe::uring::raw::types::{Fd, OpenHow};
-use std::os::fd::AsRawFd;
 use uring_sys::*;
 
 use super::{ITEMS, allow_if, allows, case, filtered};
@@ -38,7 +38,7 @@ fn kept(entry: safe::uring::raw::squeue::Entry) -> Kept {
     unsafe { Kept::new(entry) }
 }
 
-/// Opcode and flags of the entry. (Its `user_data` is the ring's here.)
+/// Opcode, flags and `user_data` of the entry.
 fn entry(cx: &mut Context) -> Run {
     // Four bytes as they lie in memory: opcode, flags, size of the own part, nothing.
     let at = offset_of!(io_uring_bpf_ctx, opcode);
@@ -176,7 +176,7 @@ fn connect(cx: &mut Context) -> Run {
         &filter.pdu_size(size_of::<io_uring_bpf_ctx_connect>() as u8),
     )?;
     let (one, two) = (tcp_socket()?, tcp_socket()?);
-    let connected = |socket: &std::os::fd::OwnedFd, to: Mem| {
+    let connected = |socket: &OwnedFd, to: Mem| {
         let fd = Fd(socket.as_raw_fd());
         kept(Connect::new(fd, to.as_ptr().cast_const().cast(), to.len()).build())
     };
@@ -188,13 +188,12 @@ fn connect(cx: &mut Context) -> Run {
 }
 
 /// A socket that is not connected.
-fn tcp_socket() -> std::io::Result<std::os::fd::OwnedFd> {
-    use std::os::fd::FromRawFd;
+fn tcp_socket() -> std::io::Result<OwnedFd> {
     // SAFETY: socket(2) takes numbers and touches no memory.
     let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
     if fd < 0 {
         return Err(std::io::Error::last_os_error());
     }
     // SAFETY: the descriptor is new, and nobody else knows it.
-    Ok(unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) })
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
