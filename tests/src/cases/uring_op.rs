@@ -9,6 +9,7 @@ mod epoll;
 mod fixed;
 mod futex;
 mod integrity;
+mod large_blocks;
 mod link;
 mod msg;
 mod msg_ring;
@@ -50,6 +51,7 @@ pub static FILES: &[&[Case]] = &[
     fixed::CASES,
     futex::CASES,
     integrity::CASES,
+    large_blocks::CASES,
     link::CASES,
     msg::CASES,
     msg_ring::CASES,
