@@ -84,14 +84,8 @@ impl<C: Completion> Receiver<C> {
     /// The same with a queue of one's own.
     #[track_caller]
     fn with(cx: &Context, builder: Builder) -> Result<Receiver<C>, Stop> {
-        Receiver::into(cx, builder, area(AREA)?)
-    }
-
-    /// The same into memory of one's own.
-    #[track_caller]
-    fn into(cx: &Context, builder: Builder, area: Area) -> Result<Receiver<C>, Stop> {
         let ring = ring(cx)?;
-        let registered = builder.register(&ring.submitter(), area);
+        let registered = builder.register(&ring.submitter(), area(AREA)?);
         let queue = cx.accepted_call(registered)?;
         let (from, socket) = tcp_pair()?;
         Ok(Receiver {

@@ -72,12 +72,12 @@ fn polled(cx: &Context) -> Result<Disk, Stop> {
 
 fn iopoll(cx: &mut Context) -> Run {
     let mut ring = wide(cx, |ring| _ = ring.setup_iopoll())?;
-    writes_and_reads(cx, &mut ring, &polled(cx)?, |entry| entry)
+    writes_and_reads(cx, &mut ring, &polled(cx)?)
 }
 
 fn hybrid(cx: &mut Context) -> Run {
     let mut ring = wide(cx, |ring| _ = ring.setup_iopoll().setup_hybrid_iopoll())?;
-    writes_and_reads(cx, &mut ring, &polled(cx)?, |entry| entry)
+    writes_and_reads(cx, &mut ring, &polled(cx)?)
 }
 
 fn mixed(cx: &mut Context) -> Run {

@@ -92,10 +92,9 @@ fn become_limited(user: u32) -> Run {
     pass()
 }
 
-/// The kernels that count the memory of rings as locked.
+/// The kernels that count the memory of rings as locked. (Those before 5.12 did too, but not 5.10 from 5.10.162 on.)
 fn counts_rings(version: Version) -> bool {
-    version < Version::new(5, 12, 0)
-        || (Version::new(6, 14, 0)..Version::new(7, 2, 0)).contains(&version)
+    (Version::new(6, 14, 0)..Version::new(7, 2, 0)).contains(&version)
 }
 
 /// Where the memory of rings counts, one that is too large is refused and the reason is told; elsewhere it is made.

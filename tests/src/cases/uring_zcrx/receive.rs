@@ -2,22 +2,19 @@
 
 use std::net::{Shutdown, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
-use std::ptr::NonNull;
 
 use safe::uring::raw::squeue::Entry;
-use safe::uring::raw::zcrx::{Area, Ifq};
+use safe::uring::raw::zcrx::Ifq;
 use safe::uring::raw::{cqueue, opcode};
 use uring_sys::*;
 
 use super::{AREA, Receiver, case, errno, receive, ring};
-use crate::case::{Case, Run, Stop, absent, pass};
+use crate::case::{Case, Run, absent, pass};
 use crate::context::Context;
 use crate::raw_ring::{Completion, Kept, RawRing};
-use crate::requirement::Requirement;
 use crate::ring::mem::page_size;
 use crate::support::files::{pattern, pattern_file, tcp_pair};
 use crate::support::names::{Errno, Res};
-use crate::support::sysctl::Sysctl;
 use crate::{ensure, ensure_eq};
 
 const NODEV: &[&str] = &["ZCRX_REG_NODEV", "IORING_OP_RECV_ZC", "ZCRX_CTRL_FLUSH_RQ"];
@@ -36,20 +33,6 @@ pub(super) static CASES: &[Case] = &[
         (7, 1),
         import,
     ),
-    Case {
-        requires: &[Requirement::OwnMachine, Requirement::Root],
-        ..case(
-            "uring/zcrx/receive/large_buffers",
-            &[
-                "ZCRX_REG_NODEV",
-                "ZCRX_FEATURE_RX_PAGE_SIZE",
-                "IORING_OP_RECV_ZC",
-            ],
-            (7, 1),
-            large_buffers,
-        )
-    }
-    .alone(),
     case("uring/zcrx/receive/length", NODEV, (7, 1), length),
     case("uring/zcrx/receive/mixed", NODEV, (7, 1), mixed),
     case(
@@ -95,44 +78,6 @@ fn length(cx: &mut Context) -> Run {
     ensure_eq!((Res(done.res), done.more()), (Res(0), false), "the end");
     receiver.start(0)?;
     receiver.take(5000, 4000)
-}
-
-/// Buffers of 64 KiB, of a huge page, take more at once than a page holds.
-fn large_buffers(cx: &mut Context) -> Run {
-    let _sysctl = Sysctl::set("/proc/sys/vm/nr_hugepages", "4")?;
-    let len = 2 << 20;
-    // SAFETY: a new mapping where the kernel likes touches no memory that is in use.
-    let page = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            len,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB | libc::MAP_HUGE_2MB,
-            -1,
-            0,
-        )
-    };
-    ensure!(page != libc::MAP_FAILED, "a huge page: {}", Errno::last());
-    let page = NonNull::new(page.cast()).ok_or_else(|| Stop::failed("a page at 0"))?;
-    // SAFETY: the memory is never unmapped, and is used through the queue alone.
-    let area = unsafe { Area::from_raw(page, len) };
-    let queue = Ifq::without_device(64).rx_buf_len(64 << 10);
-    let mut receiver: Receiver = Receiver::into(cx, queue, area)?;
-    receiver.send(0..60_000)?;
-    receiver.start(0)?;
-    let (mut got, mut largest) = (Vec::new(), 0);
-    while got.len() < 60_000 {
-        let done = receiver.ring.wait()?;
-        ensure!(done.more(), "ended with {} at {}", Res(done.res), got.len());
-        largest = largest.max(done.res);
-        got.extend(receiver.accept(&done)?);
-    }
-    ensure!(got == pattern(0..60_000), "other bytes than sent");
-    ensure!(
-        largest as usize > page_size(),
-        "at most {largest} bytes at once"
-    );
-    receiver.give_back()
 }
 
 /// Without free memory the operation ends with -ENOMEM; once memory is given back another one goes on where it ended.

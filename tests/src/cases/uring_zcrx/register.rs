@@ -222,15 +222,21 @@ fn receive_page_size(cx: &mut Context) -> Run {
     pass()
 }
 
-/// A size is a power of two and not below a page.
+/// A size is a power of two and not below a page. Without a device it is a page.
 fn receive_page_size_bad(cx: &mut Context) -> Run {
     let ring = ring::<cqueue::Entry32>(cx)?;
     let (submitter, page) = (ring.submitter(), page_size() as u32);
     let sized = |bytes| Ifq::without_device(8).rx_buf_len(bytes);
     cx.accepted_call(sized(page).register(&submitter, area(AREA)?))?;
-    for bytes in [page / 2, 3 * page, page + 1, u32::MAX] {
+    for (bytes, errno) in [
+        (page / 2, libc::EINVAL),
+        (3 * page, libc::EINVAL),
+        (page + 1, libc::EINVAL),
+        (u32::MAX, libc::EINVAL),
+        (2 * page, libc::EOPNOTSUPP),
+    ] {
         let got = refused(&submitter, sized(bytes), area(AREA)?)?;
-        ensure_eq!(got, Some(Errno(libc::EINVAL)), "{bytes} bytes");
+        ensure_eq!(got, Some(Errno(errno)), "{bytes} bytes");
     }
     pass()
 }
