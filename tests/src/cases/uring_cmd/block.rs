@@ -85,8 +85,8 @@ fn fd(file: &File) -> Fd {
 }
 
 /// Discards bytes.
-fn discarded(device: &File, at: usize, len: usize) -> Kept {
-    let entry = BlockDiscard::new(fd(device), at as u64, len as u64).build();
+fn discarded(device: &File, at: u64, len: usize) -> Kept {
+    let entry = BlockDiscard::new(fd(device), at, len as u64).build();
     // SAFETY: it names no memory.
     unsafe { Kept::new(entry) }
 }
@@ -103,7 +103,9 @@ fn discard(cx: &mut Context) -> Run {
     let (device, len) = (open_direct(&path)?, 1 << 20);
     let content = pattern(0..3 * len);
     overwrite(&path, 0, &content)?;
-    let res = RawRing::plain()?.run(discarded(&device, len, len))?.res;
+    let res = RawRing::plain()?
+        .run(discarded(&device, len as u64, len))?
+        .res;
     ensure_eq!(Res(cx.accepted(res)?), Res(0), "discard");
     is_on(&path, 0, &content[..len])?;
     is_on(&path, 2 * len, &content[2 * len..])?;
@@ -158,7 +160,7 @@ fn discard_bad(cx: &mut Context) -> Run {
         ),
         (
             "from half a block",
-            discarded(&device, block / 2, block),
+            discarded(&device, block as u64 / 2, block),
             libc::EINVAL,
         ),
         (
@@ -188,7 +190,7 @@ fn discard_loop(cx: &mut Context) -> Run {
     let before = file.metadata()?.blocks();
     let disk = Loop::of(&file)?;
     let res = RawRing::plain()?
-        .run(discarded(&disk.device, len, len))?
+        .run(discarded(&disk.device, len as u64, len))?
         .res;
     ensure_eq!(Res(cx.accepted(res)?), Res(0), "discard");
     let mut expected = pattern(0..3 * len);
