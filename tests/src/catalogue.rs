@@ -24,6 +24,11 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_op::FILES,
     },
     Area {
+        name: "uring/cmd",
+        title: "io_uring: commands to drivers",
+        cases: cases::uring_cmd::FILES,
+    },
+    Area {
         name: "uring/setup",
         title: "io_uring: set-up and entering",
         cases: cases::uring_setup::FILES,
@@ -37,6 +42,16 @@ pub static AREAS: &[Area] = &[
         name: "uring/query",
         title: "io_uring: probe and query",
         cases: cases::uring_query::FILES,
+    },
+    Area {
+        name: "uring/filter",
+        title: "io_uring: filters, and restrictions of tasks",
+        cases: cases::uring_filter::FILES,
+    },
+    Area {
+        name: "uring/zcrx",
+        title: "io_uring: zero-copy receive",
+        cases: cases::uring_zcrx::FILES,
     },
     Area {
         name: "aio",
@@ -159,6 +174,14 @@ mod tests {
                 case.id,
                 case.since
             );
+        }
+    }
+
+    #[test]
+    fn who_overwrites_a_device_is_alone() {
+        for case in catalogue() {
+            let overwrites = case.requires.iter().any(|r| r.variable().is_some());
+            assert!(case.alone || !overwrites, "{}", case.id);
         }
     }
 

@@ -83,6 +83,7 @@ pub static DEVIATIONS: &[Deviation] = &[
         (6, 2, 0),
         "6.1.192 takes the flags together and goes by the descriptor alone",
     ),
+    in_5_10("uring/setup/iopoll_device/sqpoll"),
     in_6_1("IORING_ASYNC_CANCEL_USERDATA"),
     Deviation::backport(MIN_LEFT, Version::new(6, 12, 107), MIN_LEFT_HERE),
     Deviation::backport(MIN_LEFT, Version::new(6, 18, 44), MIN_LEFT_HERE),
@@ -90,6 +91,12 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_6_1("IORING_SEND_ZC_REPORT_USAGE"),
     Deviation::backport("uring/op/nop/bad", Version::new(5, 10, 223), NOP_FLAGS),
     Deviation::backport("uring/op/nop/bad", Version::new(6, 1, 176), NOP_FLAGS),
+    lacking(
+        "BLOCK_URING_CMD_DISCARD",
+        (7, 0, 0),
+        (7, 1, 0),
+        "7.0 refuses a discard that is tried without blocking; with IOSQE_ASYNC it works",
+    ),
     lacking(
         "uring/op/async_cancel/userdata-fd",
         (6, 16, 0),

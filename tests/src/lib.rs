@@ -18,6 +18,7 @@ pub mod deviations;
 pub mod expectation;
 pub mod kernel;
 pub mod posix_request;
+pub mod raw_ring;
 pub mod report;
 pub mod requirement;
 pub mod ring;

@@ -6,12 +6,65 @@
 use serde::{Deserialize, Serialize};
 
 use crate::report::CaseReport;
+use crate::requirement::{BLOCK_DEVICE, INTEGRITY, LARGE_BLOCKS, NVME, ZONED};
 
 /// Where init finds its [`Job`].
 pub const JOB: &str = "/job.json";
 
 /// The folder of the test programs.
 pub const PROGRAMS: &str = "/tests";
+
+/// A namespace of the machine's NVMe disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Namespace {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Options of the emulator's device, each with a comma in front.
+    pub options: &'static str,
+    /// By which variables cases learn of it, each with the kind of device that is named.
+    pub variables: &'static [(&'static str, Node)],
+}
+
+/// The device of a namespace that is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// The block device: `/dev/nvme0n1`.
+    Block,
+    /// The character device for commands: `/dev/ng0n1`. Kernels before 5.13 have none; it is named all the same.
+    Generic,
+}
+
+const MIB: u64 = 1 << 20;
+
+/// All namespaces; the first has the number 1 and the file system, the others are there to be overwritten.
+pub const NAMESPACES: &[Namespace] = &[
+    Namespace {
+        size: 512 * MIB,
+        options: "",
+        variables: &[],
+    },
+    Namespace {
+        size: 64 * MIB,
+        options: "",
+        variables: &[(BLOCK_DEVICE, Node::Block), (NVME, Node::Generic)],
+    },
+    Namespace {
+        size: 16 * MIB,
+        options: ",logical_block_size=4096,physical_block_size=4096",
+        variables: &[(LARGE_BLOCKS, Node::Block)],
+    },
+    Namespace {
+        size: 16 * MIB,
+        options: ",zoned=true,zoned.zone_size=4M",
+        variables: &[(ZONED, Node::Block)],
+    },
+    Namespace {
+        size: 16 * MIB,
+        // 8 bytes with each block, kept apart from it; protection of type 1.
+        options: ",ms=8,pi=1",
+        variables: &[(INTEGRITY, Node::Block)],
+    },
+];
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

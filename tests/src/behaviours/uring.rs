@@ -84,9 +84,16 @@ pub static URING: [Behaviour; 65] = [
             "uring/setup/running/r_disabled",
         ],
     ),
-    not_shown(
+    shown(
         "Restrictions and filters of a task: inherited, final, only ever tighter",
-        "the cases of restrictions of tasks and of filters are not in the catalogue yet",
+        &[
+            "uring/filter/program/stacked",
+            "uring/filter/task/filter",
+            "uring/filter/task/filter-inherited",
+            "uring/filter/task/privileges",
+            "uring/filter/task/restricted",
+            "uring/filter/task/restricted-inherited",
+        ],
     ),
     shown(
         "Registered rings: indexes, twice, without a descriptor",

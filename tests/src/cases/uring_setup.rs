@@ -4,6 +4,8 @@ mod arguments;
 mod disabled;
 mod enter;
 mod iopoll;
+mod iopoll_device;
+mod limits;
 mod memory;
 mod process;
 mod queue;
@@ -29,6 +31,8 @@ pub static FILES: &[&[Case]] = &[
     disabled::CASES,
     enter::CASES,
     iopoll::CASES,
+    iopoll_device::CASES,
+    limits::CASES,
     memory::CASES,
     process::CASES,
     queue::CASES,

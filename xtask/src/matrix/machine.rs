@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use conformance::report::{CaseReport, Outcome, Report};
-use conformance::vm::{Event, Job};
+use conformance::vm::{Event, Job, NAMESPACES};
 
 use super::qemu::Emulator;
 use crate::packages;
@@ -21,9 +21,10 @@ const MEMORY: &str = "1024";
 /// How much of the kernel's last words is shown.
 const CONSOLE_SHOWN: u64 = 3000;
 
-/// The sizes of the scratch disks: one with a file system, one for cases to overwrite.
-const DISK: u64 = 512 << 20;
-const SCRATCH: u64 = 64 << 20;
+/// What the kernel is told. Queues to poll are for rings with IORING_SETUP_IOPOLL; without multipath 5.10 polls them too,
+/// and a namespace's devices are named alike. The timer of an emulator that waits for a processor looks broken.
+const COMMAND_LINE: &str =
+    "console=ttyS0 quiet panic=-1 no_timer_check nvme.poll_queues=1 nvme_core.multipath=0";
 
 /// What a machine is made of.
 pub(super) struct Machine<'a> {
@@ -54,16 +55,18 @@ impl Machine<'_> {
     pub(super) fn run(&self, job: &Job, progress: &dyn Fn(&CaseReport)) -> Result<Heard> {
         let start = Instant::now();
         let scratch = tempfile::tempdir_in(self.folder).context("no room for the disks")?;
-        let disk = blank(scratch.path().join("disk"), DISK)?;
+        let disks = (1..).zip(NAMESPACES).map(|(number, namespace)| {
+            blank(scratch.path().join(format!("disk{number}")), namespace.size)
+        });
+        let disks = disks.collect::<Result<Vec<_>>>()?;
         packages::run(
             Command::new("/sbin/mke2fs")
                 .args(["-q", "-F", "-t", "ext4"])
-                .arg(&disk),
+                .args(disks.first()),
             "e2fsprogs",
         )?;
-        let overwritten = blank(scratch.path().join("scratch"), SCRATCH)?;
         let console = self.folder.join(format!("{}.console", self.name));
-        let mut child = self.start(&[disk, overwritten], &console)?;
+        let mut child = self.start(&disks, &console)?;
         let end = listen(&mut child, self.limit, progress);
         // It has ended by itself, or must now.
         let _ = child.kill();
@@ -101,18 +104,22 @@ impl Machine<'_> {
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs)
-            .args(["-append", "console=ttyS0 quiet panic=-1 no_timer_check"]);
+            .args(["-append", COMMAND_LINE]);
         // Namespaces of one controller: controllers are numbered as their probes happen to end.
         command.args(["-device", "nvme,id=nvme0,serial=scratch"]);
-        for (i, disk) in disks.iter().enumerate() {
+        for ((number, namespace), disk) in (1..).zip(NAMESPACES).zip(disks) {
             command
                 .arg("-drive")
                 .arg(format!(
-                    "file={},if=none,id=disk{i},format=raw,cache=unsafe",
+                    // What is discarded is given back to the file, and then reads as zeros.
+                    "file={},if=none,id=disk{number},format=raw,cache=unsafe,discard=unmap",
                     disk.display()
                 ))
                 .arg("-device")
-                .arg(format!("nvme-ns,bus=nvme0,drive=disk{i},nsid={}", i + 1));
+                .arg(format!(
+                    "nvme-ns,bus=nvme0,drive=disk{number},nsid={number}{}",
+                    namespace.options
+                ));
         }
         command
             .stdin(Stdio::null())

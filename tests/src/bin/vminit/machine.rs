@@ -9,6 +9,8 @@ use std::ptr;
 use std::thread;
 use std::time::Duration;
 
+use conformance::vm::{NAMESPACES, Node};
+
 /// What to mount: device, place, type.
 const MOUNTS: &[(&str, &str, &str)] = &[
     ("proc", "/proc", "proc"),
@@ -41,12 +43,32 @@ pub(crate) fn set_up() -> Vec<String> {
     troubles
 }
 
-/// The namespaces of the NVMe disk: with a file system, and to be overwritten.
-const FILES: u32 = 1;
-pub(crate) const SCRATCH: u32 = 2;
+/// The number of the namespace with the file system.
+const FILES: usize = 1;
+
+/// The devices that cases may overwrite, as the variables that name them, and what could not be found.
+pub(crate) fn devices() -> (Vec<(&'static str, String)>, Vec<String>) {
+    let (mut variables, mut troubles) = (Vec::new(), Vec::new());
+    for (number, namespace) in (1..).zip(NAMESPACES) {
+        if namespace.variables.is_empty() {
+            continue;
+        }
+        match disk(number) {
+            Ok(device) => variables.extend(namespace.variables.iter().map(|(name, node)| {
+                let device = match node {
+                    Node::Block => device.clone(),
+                    Node::Generic => device.replace("/nvme", "/ng"),
+                };
+                (*name, device)
+            })),
+            Err(error) => troubles.push(format!("nothing to overwrite: {error}")),
+        }
+    }
+    (variables, troubles)
+}
 
 /// The device of a namespace. Its name does not tell: namespaces are named in the order in which they are found.
-pub(crate) fn disk(namespace: u32) -> io::Result<String> {
+fn disk(namespace: usize) -> io::Result<String> {
     // The driver may still be looking while init already runs.
     for _ in 0..500 {
         for entry in fs::read_dir("/sys/block")? {

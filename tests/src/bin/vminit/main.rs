@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{self, Command, ExitCode};
 
 use conformance::catalogue::catalogue;
-use conformance::requirement::{BLOCK_DEVICE, OWN_MACHINE};
+use conformance::requirement::OWN_MACHINE;
 use conformance::vm::{Event, JOB};
 
 /// The argument of the process that does the work.
@@ -41,17 +41,16 @@ fn main() -> ExitCode {
         work::tell(&Event::Trouble(trouble));
     }
     let mut worker = Command::new("/proc/self/exe");
-    match machine::disk(machine::SCRATCH) {
-        Ok(disk) => {
-            worker.env(BLOCK_DEVICE, disk);
-        }
-        Err(error) => work::tell(&Event::Trouble(format!("nothing to overwrite: {error}"))),
+    let (devices, troubles) = machine::devices();
+    for trouble in troubles {
+        work::tell(&Event::Trouble(trouble));
     }
     let worker = worker
         .arg(WORK)
         .current_dir("/tmp")
         .env("TMPDIR", "/tmp")
         .env("PATH", "/")
+        .envs(devices)
         .env(OWN_MACHINE, "1")
         .spawn();
     match worker {
