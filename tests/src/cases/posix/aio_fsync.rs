@@ -36,8 +36,6 @@ pub(super) static CASES: &[Case] = &[
         Since::Libc,
         bad_operation,
     ),
-    Case::new("posix/aio_fsync/no_sync", FSYNC, Since::Libc, no_sync),
-    Case::new("posix/aio_fsync/read_only", FSYNC, Since::Libc, read_only),
     Case::new(
         "posix/aio_fsync/in_progress",
         FSYNC,
@@ -45,6 +43,7 @@ pub(super) static CASES: &[Case] = &[
         in_progress,
     ),
     Case::new("posix/aio_fsync/no_memory", FSYNC, Since::Libc, no_memory),
+    Case::new("posix/aio_fsync/no_sync", FSYNC, Since::Libc, no_sync),
     Case::new(
         "posix/aio_fsync/other_members",
         FSYNC,
@@ -52,6 +51,7 @@ pub(super) static CASES: &[Case] = &[
         other_members,
     ),
     Case::new("posix/aio_fsync/overtakes", FSYNC, Since::Libc, overtakes),
+    Case::new("posix/aio_fsync/read_only", FSYNC, Since::Libc, read_only),
     Case::new("posix/aio_fsync/signal", FSYNC, Since::Libc, signal),
 ];
 

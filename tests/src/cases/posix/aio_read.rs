@@ -24,6 +24,7 @@ pub(super) static CASES: &[Case] = &[
         Since::Libc,
         bad_descriptor,
     ),
+    Case::new("posix/aio_read/bad_length", READ, Since::Libc, bad_length),
     Case::new("posix/aio_read/bad_offset", READ, Since::Libc, bad_offset),
     Case::new(
         "posix/aio_read/bad_priority",
@@ -34,16 +35,6 @@ pub(super) static CASES: &[Case] = &[
     Case::new("posix/aio_read/end_of_file", READ, Since::Libc, end_of_file),
     Case::new("posix/aio_read/folder", READ, Since::Libc, folder),
     Case::new("posix/aio_read/in_progress", READ, Since::Libc, in_progress),
-    Case::new(
-        "posix/aio_read/position_stays",
-        READ,
-        Since::Libc,
-        position_stays,
-    ),
-    Case::new("posix/aio_read/priority", READ, Since::Libc, priority),
-    Case::new("posix/aio_read/several", READ, Since::Libc, several),
-    Case::new("posix/aio_read/whole", READ, Since::Libc, whole),
-    Case::new("posix/aio_read/bad_length", READ, Since::Libc, bad_length),
     Case::new("posix/aio_read/no_memory", READ, Since::Libc, no_memory),
     Case::new(
         "posix/aio_read/opcode_ignored",
@@ -52,11 +43,20 @@ pub(super) static CASES: &[Case] = &[
         opcode_ignored,
     ),
     Case::new(
+        "posix/aio_read/position_stays",
+        READ,
+        Since::Libc,
+        position_stays,
+    ),
+    Case::new("posix/aio_read/priority", READ, Since::Libc, priority),
+    Case::new(
         "posix/aio_read/priority_order",
         READ,
         Since::Libc,
         priority_order,
     ),
+    Case::new("posix/aio_read/several", READ, Since::Libc, several),
+    Case::new("posix/aio_read/whole", READ, Since::Libc, whole),
 ];
 
 const READ: &[&str] = &["aio_read", "aio_error", "aio_return", "aiocb"];

@@ -26,19 +26,6 @@ pub(super) static CASES: &[Case] = &[
         Since::Libc,
         bad_descriptor,
     ),
-    Case::new(
-        "posix/aio_write/broken_pipe",
-        WRITE,
-        Since::Libc,
-        broken_pipe,
-    ),
-    Case::new(
-        "posix/aio_write/not_open_for_it",
-        WRITE,
-        Since::Libc,
-        not_open_for_it,
-    ),
-    Case::new("posix/aio_write/whole", WRITE, Since::Libc, whole),
     Case::new("posix/aio_write/bad_length", WRITE, Since::Libc, bad_length),
     Case::new("posix/aio_write/bad_offset", WRITE, Since::Libc, bad_offset),
     Case::new(
@@ -48,12 +35,24 @@ pub(super) static CASES: &[Case] = &[
         bad_priority,
     ),
     Case::new(
+        "posix/aio_write/broken_pipe",
+        WRITE,
+        Since::Libc,
+        broken_pipe,
+    ),
+    Case::new(
         "posix/aio_write/in_progress",
         WRITE,
         Since::Libc,
         in_progress,
     ),
     Case::new("posix/aio_write/no_memory", WRITE, Since::Libc, no_memory),
+    Case::new(
+        "posix/aio_write/not_open_for_it",
+        WRITE,
+        Since::Libc,
+        not_open_for_it,
+    ),
     Case::new(
         "posix/aio_write/opcode_ignored",
         WRITE,
@@ -67,6 +66,7 @@ pub(super) static CASES: &[Case] = &[
         priority_order,
     ),
     Case::new("posix/aio_write/size_limit", WRITE, Since::Libc, size_limit),
+    Case::new("posix/aio_write/whole", WRITE, Since::Libc, whole),
 ];
 
 const WRITE: &[&str] = &["aio_write", "aio_error", "aio_return", "aiocb"];

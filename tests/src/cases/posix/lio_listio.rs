@@ -38,16 +38,36 @@ pub(super) static CASES: &[Case] = &[
         failed_member,
     ),
     Case::new(
+        "posix/lio_listio/interrupted",
+        WAIT,
+        Since::Libc,
+        interrupted,
+    ),
+    Case::new("posix/lio_listio/many", WAIT, Since::Libc, many),
+    Case::new("posix/lio_listio/no_memory", WAIT, Since::Libc, no_memory),
+    Case::new(
         "posix/lio_listio/no_operation",
         &["LIO_NOP", "lio_listio"],
         Since::Libc,
         no_operation,
     ),
     Case::new(
+        "posix/lio_listio/nobody_told",
+        &["LIO_NOWAIT", "SIGEV_NONE", "lio_listio"],
+        Since::Libc,
+        nobody_told,
+    ),
+    Case::new(
         "posix/lio_listio/nowait",
         &["LIO_NOWAIT", "LIO_READ", "lio_listio"],
         Since::Libc,
         nowait,
+    ),
+    Case::new(
+        "posix/lio_listio/several_times",
+        &["LIO_NOWAIT", "lio_listio"],
+        Since::Libc,
+        several_times,
     ),
     Case::new(
         "posix/lio_listio/signals",
@@ -66,26 +86,6 @@ pub(super) static CASES: &[Case] = &[
         &["LIO_WAIT", "LIO_READ", "LIO_WRITE", "lio_listio"],
         Since::Libc,
         wait,
-    ),
-    Case::new(
-        "posix/lio_listio/interrupted",
-        WAIT,
-        Since::Libc,
-        interrupted,
-    ),
-    Case::new("posix/lio_listio/many", WAIT, Since::Libc, many),
-    Case::new("posix/lio_listio/no_memory", WAIT, Since::Libc, no_memory),
-    Case::new(
-        "posix/lio_listio/nobody_told",
-        &["LIO_NOWAIT", "SIGEV_NONE", "lio_listio"],
-        Since::Libc,
-        nobody_told,
-    ),
-    Case::new(
-        "posix/lio_listio/several_times",
-        &["LIO_NOWAIT", "lio_listio"],
-        Since::Libc,
-        several_times,
     ),
     Case::new(
         "posix/lio_listio/wait_ignores_event",

@@ -33,16 +33,16 @@ pub(super) static CASES: &[Case] = &[
     Case::new("posix/sigevent/signal", SIGNAL, Since::Libc, signal),
     Case::new("posix/sigevent/thread", THREAD, Since::Libc, thread),
     Case::new(
-        "posix/sigevent/thread_id",
-        &["SIGEV_THREAD_ID", "sigevent"],
-        Since::Libc,
-        thread_id,
-    ),
-    Case::new(
         "posix/sigevent/thread_attributes",
         THREAD,
         Since::Libc,
         thread_attributes,
+    ),
+    Case::new(
+        "posix/sigevent/thread_id",
+        &["SIGEV_THREAD_ID", "sigevent"],
+        Since::Libc,
+        thread_id,
     ),
 ];
 
