@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
 
-use crate::workspace;
+use crate::{stdout, workspace};
 
 /// Compares the conformance catalogue with the constants, system calls and functions of the bindings.
 #[derive(clap::Args, Debug)]
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
     let exercised = exercised();
     let all: BTreeSet<&str> = items.values().flatten().copied().collect();
     let gaps: BTreeSet<&str> = all.difference(&exercised).copied().collect();
-    println!("{}", summary(&items, &gaps));
+    stdout::line(&summary(&items, &gaps).to_string())?;
 
     let known_path = workspace::root().join("tests/coverage-gaps.txt");
     if args.accept {
@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut failed = false;
     for (what, names) in faults {
         for name in names {
-            println!("{name}: {what}");
+            stdout::line(&format!("{name}: {what}"))?;
             failed = true;
         }
     }
