@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use conformance::report::{CaseReport, Outcome, Report};
-use conformance::vm::{Event, Job};
+use conformance::vm::{Event, Job, PORT};
 
+use super::arch::{MachineKind, Port};
 use super::qemu::Emulator;
 use crate::packages;
 
@@ -27,6 +28,7 @@ const SCRATCH: u64 = 64 << 20;
 
 /// What a machine is made of.
 pub(super) struct Machine<'a> {
+    pub(super) kind: &'a MachineKind,
     pub(super) emulator: &'a Emulator,
     pub(super) kernel: &'a Path,
     pub(super) initramfs: &'a Path,
@@ -84,8 +86,13 @@ impl Machine<'_> {
 
     fn start(&self, disks: &[PathBuf], console: &Path) -> Result<Child> {
         let mut command = self.emulator.command()?;
+        if let Some(firmware) = self.kind.firmware {
+            let firmware = self.emulator.file(firmware.as_ref())?;
+            command.arg("-bios").arg(firmware);
+        }
         command
-            .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"])
+            .args(self.kind.options)
+            .args(["-accel", "tcg,thread=multi", "-smp", "2"])
             .args([
                 "-m",
                 MEMORY,
@@ -94,14 +101,13 @@ impl Machine<'_> {
                 "-nodefaults",
                 "-no-reboot",
             ])
-            .arg("-serial")
-            .arg(format!("file:{}", console.display()))
-            .args(["-serial", "stdio"])
+            .args(ways_out(self.kind.port, console))
             .arg("-kernel")
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs)
-            .args(["-append", "console=ttyS0 quiet panic=-1"]);
+            .arg("-append")
+            .arg(command_line(self.kind));
         // Namespaces of one controller: controllers are numbered as their probes happen to end.
         command.args(["-device", "nvme,id=nvme0,serial=scratch"]);
         for (i, disk) in disks.iter().enumerate() {
@@ -121,6 +127,51 @@ impl Machine<'_> {
             .spawn()
             .context("cannot start the emulator")
     }
+}
+
+/// The kernel's command line. What the kernel does not know is init's.
+fn command_line(kind: &MachineKind) -> String {
+    let MachineKind {
+        console,
+        command_line,
+        port,
+        ..
+    } = kind;
+    let port = port.path().display();
+    format!("console={console} quiet panic=-1 {PORT}={port} {command_line}")
+}
+
+/// The emulator's options for a console that goes to a file, and a port that goes to its standard output.
+fn ways_out(port: Port, console: &Path) -> Vec<String> {
+    let file = format!("file,id=console,path={}", console.display());
+    let serial: &[&str] = match port {
+        Port::Serial => &["-serial", "chardev:console", "-serial", "chardev:port"],
+        // The serial port of this machine is no device for the option, and its other console has lines of 80 characters.
+        Port::Virtio("virtio-serial-ccw") => &[
+            "-device",
+            "sclpconsole,chardev=console",
+            "-device",
+            "virtio-serial-ccw",
+            "-device",
+            "virtserialport,chardev=port",
+        ],
+        Port::Virtio(device) => &[
+            "-serial",
+            "chardev:console",
+            "-device",
+            device,
+            "-device",
+            "virtserialport,chardev=port",
+        ],
+    };
+    // The emulator's own `stdio` ends when its input does, and a port that has ended blocks who writes.
+    let output = "file,id=port,path=/dev/stdout";
+    let channels = ["-chardev", &file, "-chardev", output];
+    [&channels, serial]
+        .concat()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// A sparse file of this size.

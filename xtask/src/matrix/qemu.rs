@@ -10,26 +10,30 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::arch::MachineKind;
 use super::archive::Archive;
 use crate::packages::Store;
 
 const RELEASE: &str = "bookworm";
-const WANTED: &[&str] = &[
-    "qemu-system-x86",
-    "qemu-system-common",
-    "qemu-system-data",
-    "seabios",
-];
+
+/// What every emulator needs, beside its own packages.
+const SHARED: &[&str] = &["qemu-system-common", "qemu-system-data"];
 
 /// The unpacked emulator.
 pub(super) struct Emulator {
     trees: Vec<PathBuf>,
+    program: &'static str,
 }
 
 impl Emulator {
-    /// Downloads and unpacks what is not there yet.
-    pub(super) fn prepare(archive: &Archive, store: &Store<'_>) -> Result<Emulator> {
-        let wanted: Vec<String> = WANTED
+    /// Downloads and unpacks what is not there yet of the emulator for `kind`.
+    pub(super) fn prepare(
+        kind: &MachineKind,
+        archive: &Archive,
+        store: &Store<'_>,
+    ) -> Result<Emulator> {
+        let wanted: Vec<String> = [kind.packages, SHARED]
+            .concat()
             .iter()
             .map(|name| format!("{name}/{RELEASE}-backports"))
             .collect();
@@ -40,7 +44,10 @@ impl Emulator {
             .iter()
             .map(|package| store.tree(package, None, false))
             .collect();
-        Ok(Emulator { trees: trees? })
+        Ok(Emulator {
+            trees: trees?,
+            program: kind.emulator,
+        })
     }
 
     /// The emulator's command, without arguments that say what to run.
@@ -56,7 +63,7 @@ impl Emulator {
         command
             .arg("--library-path")
             .arg(libraries)
-            .arg(self.file("usr/bin/qemu-system-x86_64".as_ref())?)
+            .arg(self.file(&Path::new("usr/bin").join(self.program))?)
             .env(
                 "QEMU_MODULE_DIR",
                 self.file("usr/lib/x86_64-linux-gnu/qemu".as_ref())?,
@@ -70,7 +77,7 @@ impl Emulator {
     }
 
     /// A file of one of the packages.
-    fn file(&self, path: &Path) -> Result<PathBuf> {
+    pub(super) fn file(&self, path: &Path) -> Result<PathBuf> {
         let mut places = self.trees.iter().map(|tree| tree.join(path));
         places
             .find(|place| place.exists())

@@ -1,13 +1,17 @@
 //! The machine: file systems, loopback, power.
 
+use std::env;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
-use std::thread;
 use std::time::Duration;
+
+use conformance::vm::{MODULES, PORT};
+
+use crate::appear;
 
 /// What to mount: device, place, type.
 const MOUNTS: &[(&str, &str, &str)] = &[
@@ -26,6 +30,9 @@ pub(crate) fn set_up() -> Vec<String> {
             troubles.push(format!("cannot mount {device} on {place}: {error}"));
         }
     }
+    if let Err(error) = load_modules() {
+        troubles.push(format!("cannot load modules: {error}"));
+    }
     // Without its disk /tmp is a folder of the initramfs.
     let mounted = disk(FILES).and_then(|disk| mount(&disk, "/tmp", "ext4"));
     if let Err(error) = mounted {
@@ -41,25 +48,55 @@ pub(crate) fn set_up() -> Vec<String> {
     troubles
 }
 
+/// How long a disk may take to appear.
+const APPEARS: Duration = Duration::from_secs(10);
+
 /// The namespaces of the NVMe disk: with a file system, and to be overwritten.
 const FILES: u32 = 1;
 pub(crate) const SCRATCH: u32 = 2;
 
 /// The device of a namespace. Its name does not tell: namespaces are named in the order in which they are found.
 pub(crate) fn disk(namespace: u32) -> io::Result<String> {
-    // The driver may still be looking while init already runs.
-    for _ in 0..500 {
+    // The driver may still be looking while init already runs. The device's node is the last that it makes.
+    let look = || {
         for entry in fs::read_dir("/sys/block")? {
             let entry = entry?;
             let id = fs::read_to_string(entry.path().join("nsid")).unwrap_or_default();
             let device = format!("/dev/{}", entry.file_name().to_string_lossy());
             if id.trim().parse() == Ok(namespace) && fs::exists(&device)? {
-                return Ok(device);
+                return Ok(Some(device));
             }
         }
-        thread::sleep(Duration::from_millis(10));
+        Ok(None)
+    };
+    let found = appear::within("/dev", APPEARS, look)?;
+    found.ok_or_else(|| io::Error::other(format!("no namespace {namespace}")))
+}
+
+/// Loads all modules of the initramfs.
+fn load_modules() -> io::Result<()> {
+    let entries = fs::read_dir(MODULES)?;
+    let mut files = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    for file in files {
+        let module = File::open(&file)?;
+        // SAFETY: finit_module(2) reads the file and the string, which ends with NUL; both live until it has returned.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_finit_module,
+                libc::c_long::from(module.as_raw_fd()),
+                c"".as_ptr(),
+                0 as libc::c_long,
+            )
+        };
+        let error = io::Error::last_os_error();
+        if result != 0 && error.raw_os_error() != Some(libc::EEXIST) {
+            return Err(io::Error::other(format!("{}: {error}", file.display())));
+        }
     }
-    Err(io::Error::other(format!("no namespace {namespace}")))
+    Ok(())
 }
 
 fn mount(device: &str, place: &str, kind: &str) -> io::Result<()> {
@@ -121,10 +158,10 @@ pub(crate) fn reap_until(worker: u32) {
     }
 }
 
-/// Lets the serial ports send what is written to them, and switches the machine off.
+/// Lets the console and the port send what is written to them, and switches the machine off.
 pub(crate) fn power_off() -> ! {
-    for port in ["/dev/ttyS0", "/dev/ttyS1"] {
-        if let Ok(port) = File::options().write(true).open(port) {
+    for port in [Some("/dev/console".into()), env::var_os(PORT)] {
+        if let Some(Ok(port)) = port.map(|port| File::options().write(true).open(port)) {
             // SAFETY: tcdrain(3) takes a descriptor, which `port` keeps open, and touches no memory.
             unsafe { libc::tcdrain(port.as_raw_fd()) };
         }

@@ -3,6 +3,7 @@
 //! As process 1 it sets the machine up, starts itself once more to do the work, reaps whatever ends meanwhile, and
 //! switches the power off. On any other machine it does nothing.
 
+mod appear;
 mod machine;
 mod work;
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         }
         Err(error) => work::tell(&Event::Trouble(format!("nothing to overwrite: {error}"))),
     }
+    work::hand_over();
     let worker = worker
         .arg(WORK)
         .current_dir("/tmp")
