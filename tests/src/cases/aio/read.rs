@@ -13,6 +13,7 @@ use crate::aio_request::Request;
 use crate::case::{Case, Run, kernel, pass};
 use crate::context::Context;
 use crate::requirement::Requirement;
+use crate::ring::mem::page_size;
 use crate::support::files::{pattern, pattern_file};
 use crate::support::memory::Buffer;
 use crate::support::names::Errno;
@@ -209,16 +210,17 @@ fn bad_buffer(cx: &mut Context) -> Run {
     ensure_eq!(res, -i64::from(EFAULT), "result with address 0");
 
     // What can be written is.
-    let buffer = Buffer::zeroed(8192)?;
-    buffer.part(4096..8192).protected(libc::PROT_READ)?;
-    let res = aio.complete(Request::read(&file, buffer.part(4000..8096), 0))?;
+    let page = page_size();
+    let buffer = Buffer::zeroed(2 * page)?;
+    buffer.part(page..2 * page).protected(libc::PROT_READ)?;
+    let res = aio.complete(Request::read(&file, buffer.part(page - 96..page + 4000), 0))?;
     ensure_eq!(
         res,
         96,
         "result with a buffer that ends in protected memory"
     );
     ensure!(
-        buffer.part(4000..4096).bytes() == pattern(0..96),
+        buffer.part(page - 96..page).bytes() == pattern(0..96),
         "other data"
     );
     pass()
