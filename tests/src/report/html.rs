@@ -101,7 +101,7 @@ fn group(out: &mut impl Write, item: &Item<'_>, columns: usize) -> fmt::Result {
     let since = item.since();
     write!(
         out,
-        "<tbody data-area=\"{area}\"><tr class=\"item\"><th scope=\"row\"><button>{}</button></th><td>{}</td>",
+        "<tbody data-area=\"{area}\"><tr class=\"item\"><th scope=\"row\" title=\"{area}\"><button>{}</button></th><td>{}</td>",
         Escaped(item.name),
         Escaped(since)
     )?;

@@ -68,8 +68,25 @@ fn unpacked(archive: &Archive, store: &Store<'_>, name: &str) -> Result<PathBuf>
         .iter()
         .find(|listed| listed.release == RELEASE)
         .map(|listed| &listed.package);
-    let package = package.with_context(|| format!("{RELEASE} has no package {name}"))?;
-    store.tree(package, None, false)
+    match package {
+        Some(package) => store.tree(package, None, false),
+        // Its files are the same from run to run: one of an earlier run is as good.
+        None => cached(store.cache, name)
+            .with_context(|| format!("{RELEASE} has no package {name}, or cannot be read")),
+    }
+}
+
+/// The tree of a package of this name, from an earlier run.
+fn cached(cache: &Path, name: &str) -> Option<PathBuf> {
+    let start = format!("{name}_");
+    let trees = cache.read_dir().ok()?.flatten().map(|entry| entry.path());
+    trees
+        .filter(|tree| tree.is_dir())
+        .filter(|tree| {
+            let folder = tree.file_name().unwrap_or_default().to_string_lossy();
+            folder.starts_with(&start)
+        })
+        .max()
 }
 
 /// rustc's flags, with the separator that lets paths have spaces: what gcc would tell the linker.

@@ -227,7 +227,7 @@ impl Session<'_> {
         let toolchain = Toolchain::prepare(arch, archive, &self.store);
         let toolchain = toolchain.map_err(Unprepared::Missing)?;
         let emulated = arch.machine.as_ref().map(|kind| -> Result<_> {
-            let emulator = Emulator::prepare(kind, archive, &self.store)?;
+            let emulator = Emulator::prepare(kind, archive, &self.store, self.warn)?;
             Ok((kind, emulator, self.archives(kind)?))
         });
         let emulated = emulated.transpose().map_err(Unprepared::Missing)?;

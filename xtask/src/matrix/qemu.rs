@@ -5,6 +5,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,26 +27,26 @@ pub(super) struct Emulator {
 }
 
 impl Emulator {
-    /// Downloads and unpacks what is not there yet of the emulator for `kind`.
+    /// Downloads and unpacks what is not there yet of the emulator for `kind`. `warn` hears if it may be an old one.
     pub(super) fn prepare(
         kind: &MachineKind,
         archive: &Archive,
         store: &Store<'_>,
+        warn: &dyn Fn(&str),
     ) -> Result<Emulator> {
-        let wanted: Vec<String> = [kind.packages, SHARED]
-            .concat()
-            .iter()
-            .map(|name| format!("{name}/{RELEASE}-backports"))
-            .collect();
-        let packages = archive
-            .closure(RELEASE, &wanted)
-            .context("cannot tell what the emulator needs")?;
-        let trees: Result<_> = packages
-            .iter()
-            .map(|package| store.tree(package, None, false))
-            .collect();
+        let trees = match listed(kind, archive, store) {
+            Ok(trees) => {
+                remember(kind, store, &trees)?;
+                trees
+            }
+            Err(error) => {
+                let trees = remembered(kind, store).ok_or(error)?;
+                warn("the archive could not be read; the emulator of an earlier run is used");
+                trees
+            }
+        };
         Ok(Emulator {
-            trees: trees?,
+            trees,
             program: kind.emulator,
         })
     }
@@ -83,4 +84,39 @@ impl Emulator {
             .find(|place| place.exists())
             .with_context(|| format!("no package of the emulator has {}", path.display()))
     }
+}
+
+/// The trees of all packages that the emulator needs.
+fn listed(kind: &MachineKind, archive: &Archive, store: &Store<'_>) -> Result<Vec<PathBuf>> {
+    let wanted: Vec<String> = [kind.packages, SHARED]
+        .concat()
+        .iter()
+        .map(|name| format!("{name}/{RELEASE}-backports"))
+        .collect();
+    let packages = archive
+        .closure(RELEASE, &wanted)
+        .context("cannot tell what the emulator needs")?;
+    let trees = packages
+        .iter()
+        .map(|package| store.tree(package, None, false));
+    trees.collect()
+}
+
+/// Where the names of the trees are written down.
+fn memory(kind: &MachineKind, store: &Store<'_>) -> PathBuf {
+    store.cache.join(format!("{}.trees", kind.emulator))
+}
+
+fn remember(kind: &MachineKind, store: &Store<'_>, trees: &[PathBuf]) -> Result<()> {
+    let names = trees.iter().filter_map(|tree| tree.file_name()?.to_str());
+    let names: String = names.map(|name| format!("{name}\n")).collect();
+    let file = memory(kind, store);
+    fs::write(&file, names).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// The trees of an earlier run, if all of them are still there.
+fn remembered(kind: &MachineKind, store: &Store<'_>) -> Option<Vec<PathBuf>> {
+    let names = fs::read_to_string(memory(kind, store)).ok()?;
+    let trees = names.lines().map(|name| store.cache.join(name));
+    trees.map(|tree| tree.is_dir().then_some(tree)).collect()
 }

@@ -73,8 +73,9 @@ pub(crate) fn disk(namespace: u32) -> io::Result<String> {
     found.ok_or_else(|| io::Error::other(format!("no namespace {namespace}")))
 }
 
-/// Loads all modules of the initramfs.
+/// Loads all modules of the initramfs, with their parameters of the kernel's command line.
 fn load_modules() -> io::Result<()> {
+    let command_line = fs::read_to_string("/proc/cmdline")?;
     let entries = fs::read_dir(MODULES)?;
     let mut files = entries
         .map(|entry| Ok(entry?.path()))
@@ -82,12 +83,14 @@ fn load_modules() -> io::Result<()> {
     files.sort();
     for file in files {
         let module = File::open(&file)?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let parameters = c(&parameters(&command_line, &name))?;
         // SAFETY: finit_module(2) reads the file and the string, which ends with NUL; both live until it has returned.
         let result = unsafe {
             libc::syscall(
                 libc::SYS_finit_module,
                 libc::c_long::from(module.as_raw_fd()),
-                c"".as_ptr(),
+                parameters.as_ptr(),
                 0 as libc::c_long,
             )
         };
@@ -97,6 +100,14 @@ fn load_modules() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The parameters of a module whose file is called `NUMBER-NAME`: words of the command line that are `NAME.PARAMETER=VALUE`.
+fn parameters(command_line: &str, file: &str) -> String {
+    let name = file.split_once('-').map_or(file, |(_, name)| name);
+    let words = command_line.split_whitespace();
+    let own = words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('.'));
+    own.collect::<Vec<_>>().join(" ")
 }
 
 fn mount(device: &str, place: &str, kind: &str) -> io::Result<()> {
@@ -170,4 +181,17 @@ pub(crate) fn power_off() -> ! {
     unsafe { libc::reboot(libc::RB_POWER_OFF) };
     // Where there is no power to switch off the kernel stops when process 1 ends.
     std::process::exit(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_gets_its_own_parameters() {
+        let line = "quiet nvme.poll_queues=1 nvme_core.multipath=0 nvme.x nvmet.y=2\n";
+        assert_eq!(parameters(line, "002-nvme"), "poll_queues=1 x");
+        assert_eq!(parameters(line, "001-nvme_core"), "multipath=0");
+        assert_eq!(parameters(line, "000-ext4"), "");
+    }
 }

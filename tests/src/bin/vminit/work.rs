@@ -86,7 +86,7 @@ fn port() -> io::Result<File> {
         other => other.map(Some),
     };
     let port = appear::within("/dev", APPEARS, look)?;
-    port.ok_or_else(|| io::Error::other(format!("no port {}", path.display())))
+    port.ok_or_else(|| io::Error::other(format!("no port {path:?}")))
 }
 
 /// Runs a test program; it passes if it exits with 0.
