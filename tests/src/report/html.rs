@@ -227,7 +227,7 @@ mod tests {
         let page = page(&several());
         assert!(
             page.contains(
-                "<td class=\"u\" title=\"unsupported &lt;6.7\">○</td><td class=\"p\">✔</td>"
+                "<td class=\"u\" title=\"unsupported &lt;6.7&gt;\">○</td><td class=\"p\">✔</td>"
             ),
             "{page}"
         );
