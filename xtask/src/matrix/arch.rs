@@ -204,7 +204,8 @@ pub(super) static ARCHES: &[Arch] = &[
             lists: LOONG64,
             flavour: "loong64",
             emulator: "qemu-system-loongarch64",
-            packages: &["qemu-system-misc"],
+            // It depends on the other two, of any version, and apt would take them from another release.
+            packages: &["qemu-system-misc", "qemu-system-riscv", "qemu-system-s390x"],
             options: &["-M", "virt", "-cpu", "la464"],
             firmware: None,
             console: "ttyS0",
