@@ -70,6 +70,14 @@ pub static AREAS: &[Area] = &[
     },
 ];
 
+/// The area of a case.
+pub fn area_of(id: &str) -> Option<&'static Area> {
+    AREAS.iter().find(|area| {
+        let rest = id.strip_prefix(area.name);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    })
+}
+
 /// All cases in the order of the report.
 pub fn catalogue() -> Vec<&'static Case> {
     AREAS

@@ -1,7 +1,7 @@
 //! What a virtual machine is told to run, and what it tells.
 //!
-//! The machine's init (`vminit`) finds a [`Job`] in its initramfs and writes [`Event`]s, one a line, as JSON, to its
-//! second serial port. A line is written as soon as a case has ended, so that a kernel that stops has told all before.
+//! The machine's init (`vminit`) finds a [`Job`] in its initramfs and writes [`Event`]s, one a line, as JSON, to the
+//! device that [`PORT`] names. A line is written as soon as a case has ended, so that a kernel that stops has told all before.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,13 @@ use crate::requirement::{BLOCK_DEVICE, INTEGRITY, LARGE_BLOCKS, NVME, ZONED};
 
 /// Where init finds its [`Job`].
 pub const JOB: &str = "/job.json";
+
+/// The variable that names the device for [`Event`]s. The kernel puts what its command line has and it does not know
+/// into init's environment.
+pub const PORT: &str = "CONFORMANCE_PORT";
+
+/// The folder of modules that init loads first, in the order of their names.
+pub const MODULES: &str = "/modules";
 
 /// The folder of the test programs.
 pub const PROGRAMS: &str = "/tests";

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
 use conformance::behaviours::{AIO, URING};
 
-use crate::workspace;
+use crate::{stdout, workspace};
 
 /// Compares the conformance catalogue with the constants, system calls and functions of the bindings.
 #[derive(clap::Args, Debug)]
@@ -84,16 +84,19 @@ pub fn run(args: &Args) -> Result<()> {
             .iter()
             .any(|(pattern, _)| matches(pattern, item))
     });
-    println!("{}", summary(&items, &gaps, &excused));
+    stdout::line(&summary(&items, &gaps, &excused).to_string())?;
     for (pattern, reason) in &unreachable {
-        println!("{pattern}: {reason}");
+        stdout::line(&format!("{pattern}: {reason}"))?;
     }
     for (list, behaviours) in [("io_uring", &URING[..]), ("AIO", &AIO[..])] {
         let shown = behaviours.iter().filter(|line| line.shown.is_ok()).count();
-        println!("{list}: {shown} of {} behaviours shown", behaviours.len());
+        stdout::line(&format!(
+            "{list}: {shown} of {} behaviours shown",
+            behaviours.len()
+        ))?;
         for (number, line) in (1..).zip(behaviours) {
             if let Err(why) = line.shown {
-                println!("  not {number}, {:?}: {why}", line.says);
+                stdout::line(&format!("  not {number}, {:?}: {why}", line.says))?;
             }
         }
     }
@@ -127,7 +130,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut failed = false;
     for (what, names) in faults {
         for name in names {
-            println!("{name}: {what}");
+            stdout::line(&format!("{name}: {what}"))?;
             failed = true;
         }
     }

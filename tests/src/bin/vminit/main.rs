@@ -3,6 +3,7 @@
 //! As process 1 it sets the machine up, starts itself once more to do the work, reaps whatever ends meanwhile, and
 //! switches the power off. On any other machine it does nothing.
 
+mod appear;
 mod machine;
 mod work;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     for trouble in troubles {
         work::tell(&Event::Trouble(trouble));
     }
+    work::hand_over();
     let worker = worker
         .arg(WORK)
         .current_dir("/tmp")
