@@ -13,7 +13,7 @@ use super::index::Consumer;
 use super::ring::Core;
 use crate::sync::{SharedWord, Word};
 
-mod private {
+pub(crate) mod private {
     use std::ptr::NonNull;
 
     /// How entries lie in the ring.
@@ -29,6 +29,9 @@ mod private {
         ///
         /// The kernel has filled the slot, and the next if the entry takes two, and does not write them.
         unsafe fn read(slot: NonNull<u8>) -> (Self, u32);
+
+        /// Result, flags and second half.
+        fn fields(&self) -> (i32, u32, [u64; 2]);
     }
 }
 use private::Stored;
@@ -165,6 +168,11 @@ impl Stored for Entry {
         // copied, never referred to.
         (Self(unsafe { slot.cast::<io_uring_cqe>().read() }), 1)
     }
+
+    #[inline]
+    fn fields(&self) -> (i32, u32, [u64; 2]) {
+        (self.result(), self.flags(), [0; 2])
+    }
 }
 
 impl Stored for Entry32 {
@@ -174,6 +182,11 @@ impl Stored for Entry32 {
     unsafe fn read(slot: NonNull<u8>) -> (Self, u32) {
         // SAFETY: as for `Entry`; this type is `repr(C)` and has the size of the slot.
         (unsafe { slot.cast::<Self>().read() }, 1)
+    }
+
+    #[inline]
+    fn fields(&self) -> (i32, u32, [u64; 2]) {
+        (self.result(), self.flags(), self.1)
     }
 }
 
@@ -192,6 +205,11 @@ impl Stored for EntryMixed {
         // publishes both at once.
         let second = unsafe { slot.add(Self::STRIDE).cast::<[u64; 2]>().read() };
         (Self(entry, second), 2)
+    }
+
+    #[inline]
+    fn fields(&self) -> (i32, u32, [u64; 2]) {
+        (self.result(), self.flags(), self.1)
     }
 }
 

@@ -22,7 +22,12 @@ use crate::sync::{SharedWord, Word};
 #[derive(Clone, Debug)]
 pub struct EntryMixed(Entry128);
 
-impl Sealed for EntryMixed {}
+impl Sealed for EntryMixed {
+    #[inline]
+    fn head_mut(&mut self) -> &mut Entry {
+        self.0.head_mut()
+    }
+}
 
 impl EntryMarker for EntryMixed {
     const BUILD_FLAGS: u32 = uring_sys::IORING_SETUP_SQE_MIXED;

@@ -1,0 +1,167 @@
+//! One slot: an operation, and how far it is.
+
+use std::any::TypeId;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use super::pool::List;
+use super::stored::{INLINE, Stored, Typed, Vtable};
+
+/// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
+/// slot had before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key(pub(crate) u64);
+
+impl Key {
+    /// An index that no slot has: for completions that nobody waits for.
+    pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
+
+    #[inline]
+    pub(super) fn new(index: u32, generation: u32) -> Self {
+        Self(u64::from(index) | u64::from(generation) << 32)
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// What a slot is being used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Nothing. Its payload is not initialised.
+    Free,
+    /// In flight, and a handle waits for the result.
+    Awaited,
+    /// As `Awaited`, after a completion that was not the final one.
+    Halfway,
+    /// The final completion has come; the handle takes operation and result.
+    Done,
+    /// In flight, and nobody waits for it any more.
+    Orphan,
+    /// In flight; what comes goes to whoever asks for the next event.
+    Tagged,
+    /// The final completion has come, and is kept as an event or to be disposed of.
+    Ready,
+    /// In flight, many completions are to come, and a handle takes them.
+    Stream,
+    /// As `Stream`, after the final completion.
+    Ended,
+}
+
+impl Phase {
+    pub(super) fn is_in_flight(self) -> bool {
+        matches!(
+            self,
+            Self::Awaited | Self::Halfway | Self::Orphan | Self::Tagged | Self::Stream
+        )
+    }
+}
+
+/// A slot.
+#[repr(C, align(64))]
+pub(crate) struct Slot<R: 'static> {
+    /// How often the slot was freed.
+    pub(super) generation: Cell<u32>,
+    /// While the slot is free, the next free one.
+    pub(super) next: Cell<u32>,
+    pub(super) phase: Cell<Phase>,
+    /// Whether the operation borrows from a scope.
+    pub(super) scoped: Cell<bool>,
+    /// Whether many completions are to come.
+    pub(super) stream: Cell<bool>,
+    /// Whether a completion has come, and was kept, that was not the final one of a single result.
+    pub(super) begun: Cell<bool>,
+    /// The completions of a stream that its handle has not taken.
+    pub(super) items: List,
+    pub(super) tag: Cell<u64>,
+    pub(super) vtable: Cell<Option<&'static Vtable<R>>>,
+    pub(super) completion: UnsafeCell<MaybeUninit<R>>,
+    /// The kernel may write into it: it is never referred to.
+    pub(super) payload: UnsafeCell<Payload>,
+}
+
+#[repr(C, align(64))]
+pub(super) struct Payload(pub(super) MaybeUninit<[u8; INLINE]>);
+
+impl<R: Copy + 'static> Slot<R> {
+    /// What it is used for.
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// The tag that came with the operation.
+    #[inline]
+    pub(crate) fn tag(&self) -> u64 {
+        self.tag.get()
+    }
+
+    /// Whether many completions are to come.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.stream.get()
+    }
+
+    /// Where the operation lies, for [`at`] and [`read`].
+    #[inline]
+    pub(crate) fn payload(&self) -> *mut u8 {
+        self.payload.get().cast()
+    }
+
+    /// Whether a completion has come that was not the final one; it is in [`completion`](Self::completion).
+    #[inline]
+    pub(crate) fn begun(&self) -> bool {
+        self.begun.get()
+    }
+
+    /// Keeps a completion that is not the final one.
+    pub(crate) fn begin(&self, completion: R) {
+        self.keep(completion);
+        self.begun.set(true);
+        if self.phase.get() == Phase::Awaited {
+            self.phase.set(Phase::Halfway);
+        }
+    }
+
+    /// Keeps a completion.
+    #[inline]
+    fn keep(&self, completion: R) {
+        // SAFETY: nobody refers to it: it is always copied.
+        unsafe { self.completion.get().write(MaybeUninit::new(completion)) };
+    }
+
+    /// The completion that was kept last.
+    ///
+    /// # Safety
+    ///
+    /// There is one: the phase is `Done`, or `begun` holds.
+    #[inline]
+    pub(crate) unsafe fn completion(&self) -> R {
+        // SAFETY: by the caller's promise.
+        unsafe { (*self.completion.get()).assume_init() }
+    }
+
+    /// Hands the operation over to its handle, with its final completion.
+    #[inline]
+    pub(crate) fn finish(&self, completion: R) {
+        self.keep(completion);
+        self.phase.set(Phase::Done);
+    }
+
+    /// Ends an operation whose final completion is kept elsewhere.
+    pub(crate) fn end(&self, phase: Phase) {
+        self.phase.set(phase);
+    }
+
+    /// Whether the operation is a `T`.
+    #[inline]
+    pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
+        // Two types have different identities, so tables of functions that are one are of one type.
+        self.vtable.get().is_some_and(|vtable| {
+            ptr::eq(vtable, Typed::<T>::vtable()) || (vtable.type_id)() == TypeId::of::<T>()
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! What stands for an operation in flight.
+
+use std::error::Error;
+use std::fmt::{self, Debug, Display, Formatter};
+use std::io;
+use std::marker::PhantomData;
+use std::mem;
+
+use super::op::{Cqe, Operation};
+use crate::inflight::{Key, Phase, Shared};
+
+/// Names an operation, to cancel it. It means nothing to another ring, and nothing once the operation is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub(super) Key);
+
+/// The right to an operation's result: [`Ring::wait`](super::Ring::wait) takes it.
+///
+/// Dropping it drops the result, or cancels the operation, which is dropped when it is over;
+/// [`detach`](Self::detach) lets it go on. Forgetting it keeps its place in the ring occupied.
+#[must_use = "dropping a ticket cancels its operation"]
+pub struct Ticket<O> {
+    table: Shared<Cqe>,
+    index: u32,
+    operation: PhantomData<O>,
+}
+
+impl<O> Ticket<O> {
+    #[inline]
+    pub(super) fn new(table: Shared<Cqe>, index: u32) -> Self {
+        Self {
+            table,
+            index,
+            operation: PhantomData,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_of(&self, table: Shared<Cqe>) -> bool {
+        self.table == table
+    }
+
+    /// Whether the operation is over, as far as the ring knows: it learns of it when it waits or polls.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        // SAFETY: a ticket has a slot in use, which keeps the table, and the index is from there.
+        unsafe { self.table.get().slot(self.index) }.phase() == Phase::Done
+    }
+
+    /// The operation's name, for who wants to cancel it.
+    pub fn token(&self) -> Token {
+        // SAFETY: as in `is_done`.
+        Token(unsafe { self.table.get().key(self.index) })
+    }
+
+    /// Lets the operation go on, and drops it with its result when it is over.
+    pub fn detach(self) {
+        self.let_go(false);
+        mem::forget(self);
+    }
+
+    #[cold]
+    fn let_go(&self, cancel: bool) {
+        // SAFETY: as in `is_done`; the ticket ends here.
+        unsafe {
+            if self.table.get().let_go(self.index, cancel) {
+                self.table.free();
+            }
+        }
+    }
+}
+
+impl<O: Operation> Ticket<O> {
+    /// The result of an operation that is over.
+    #[inline]
+    pub(super) fn take(self) -> O::Output {
+        debug_assert!(self.is_done());
+        // SAFETY: as in `is_done`.
+        let table = unsafe { self.table.get() };
+        let index = self.index;
+        mem::forget(self);
+        // SAFETY: the final completion has come, which the table has kept; the slot holds an `O`, and the
+        // ticket was the only one to take it. The ring lives, for it was asked, so the table is not freed.
+        unsafe {
+            let completion = table.slot(index).completion();
+            table.take::<O>(index).complete(completion)
+        }
+    }
+}
+
+impl<O> Drop for Ticket<O> {
+    fn drop(&mut self) {
+        self.let_go(true);
+    }
+}
+
+impl<O> Debug for Ticket<O> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("index", &self.index)
+            .field("done", &self.is_done())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waiting failed; the operation goes on.
+pub struct WaitError<T> {
+    /// What the kernel answered.
+    pub error: io::Error,
+    /// The operation's ticket.
+    pub ticket: T,
+}
+
+impl<T> Display for WaitError<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot wait for an operation: {}", self.error)
+    }
+}
+
+impl<T> Debug for WaitError<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitError")
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Error for WaitError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl<T> From<WaitError<T>> for io::Error {
+    /// The ticket is dropped.
+    fn from(failed: WaitError<T>) -> Self {
+        failed.error
+    }
+}
