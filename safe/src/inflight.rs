@@ -48,13 +48,6 @@ pub(crate) struct Table<R: 'static> {
     pool: UnsafeCell<Pool<R>>,
 }
 
-/// A slot for an operation that is about to be placed.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) index: u32,
-    pub(crate) key: Key,
-}
-
 /// How an operation that was placed is to be completed.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<R: 'static> {
@@ -65,11 +58,11 @@ pub(crate) struct Terms<R: 'static> {
     pub(crate) vtable: &'static Vtable<R>,
 }
 
-impl<R: Copy + 'static> Table<R> {
+impl<R: Copy + Default + 'static> Table<R> {
     /// A table of `capacity` slots.
     pub(crate) fn new(capacity: u32) -> Self {
         let slots = (0..capacity).map(|index| Slot {
-            generation: Cell::new(0),
+            key: Cell::new(Key::first(index)),
             next: Cell::new(if index + 1 < capacity {
                 index + 1
             } else {
@@ -82,7 +75,7 @@ impl<R: Copy + 'static> Table<R> {
             items: List::new(),
             tag: Cell::new(0),
             vtable: Cell::new(None),
-            completion: UnsafeCell::new(MaybeUninit::uninit()),
+            completion: Cell::new(R::default()),
             payload: UnsafeCell::new(Payload(MaybeUninit::uninit())),
         });
         Self {
@@ -109,65 +102,50 @@ impl<R: Copy + 'static> Table<R> {
         self.used.get()
     }
 
-    /// The slot of a handle.
-    ///
-    /// # Safety
-    ///
-    /// The table has given out the index.
-    #[inline]
-    pub(crate) unsafe fn slot(&self, index: u32) -> &Slot<R> {
-        // SAFETY: by the caller's promise.
-        unsafe { self.slots.get_unchecked(index as usize) }
-    }
-
     /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
+    ///
+    /// The slot may be free, if a completion names the key that its next operation will have.
     #[inline]
-    pub(crate) fn find(&self, key: Key) -> Option<(u32, &Slot<R>)> {
-        let index = key.index();
-        let slot = self.slots.get(index as usize)?;
-        (slot.generation.get() == (key.0 >> 32) as u32 && slot.phase.get() != Phase::Free)
-            .then_some((index, slot))
+    pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
+        self.slots
+            .get(key.index() as usize)
+            .filter(|slot| slot.key.get() == key)
     }
 
-    /// The key of a slot's operation.
+    /// The slot that a key names.
     ///
     /// # Safety
     ///
-    /// As for [`slot`](Self::slot).
+    /// The key is of this table.
     #[inline]
-    pub(crate) unsafe fn key(&self, index: u32) -> Key {
+    pub(crate) unsafe fn slot(&self, key: Key) -> &Slot<R> {
         // SAFETY: by the caller's promise.
-        Key::new(index, unsafe { self.slot(index) }.generation.get())
+        unsafe { self.slots.get_unchecked(key.index() as usize) }
     }
 
-    /// Moves an operation into a free slot; `None` with the operation if there is none. The slot is nobody's
-    /// until [`commit`](Self::commit) or [`withdraw`](Self::withdraw): if neither is called it is lost, and
-    /// the operation leaked.
+    /// Moves an operation into a free slot, or answers it if there is none. The slot is nobody's until
+    /// [`commit`](Self::commit) or [`withdraw`](Self::withdraw): if neither is called it is lost, and the
+    /// operation leaked.
     #[inline]
-    pub(crate) fn place<T>(&self, operation: T) -> Result<Place, T> {
-        let index = self.free.get();
-        let Some(slot) = self.slots.get(index as usize) else {
+    pub(crate) fn place<T>(&self, operation: T) -> Result<&Slot<R>, T> {
+        let Some(slot) = self.slots.get(self.free.get() as usize) else {
             return Err(operation);
         };
         self.free.set(slot.next.get());
         // SAFETY: the slot was free, and is nobody else's now.
         unsafe { write(slot.payload(), operation) };
-        Ok(Place {
-            index,
-            key: Key::new(index, slot.generation.get()),
-        })
+        Ok(slot)
     }
 
     /// Takes back an operation that the kernel has not been given.
     ///
     /// # Safety
     ///
-    /// `place` was given out for this type, and is not used again.
-    pub(crate) unsafe fn withdraw<T>(&self, place: Place) -> T {
+    /// `slot` was given out for this type by [`place`](Self::place) of this table, and is not used again.
+    pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
-        let operation = unsafe { read(self.slot(place.index).payload()) };
-        // SAFETY: as above; the payload was read.
-        unsafe { self.put_back(place.index) };
+        let operation = unsafe { read(slot.payload()) };
+        self.put_back(slot);
         operation
     }
 
@@ -175,17 +153,17 @@ impl<R: Copy + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// `place` was given out by this table and not used before, and `terms` are right for the type that was
-    /// placed.
+    /// `slot` was given out by [`place`](Self::place) of this table and not committed before, and `terms` are
+    /// right for the type that was placed.
     #[inline]
-    pub(crate) unsafe fn commit(&self, place: Place, terms: Terms<R>) {
-        // SAFETY: by the caller's promise.
-        let slot = unsafe { self.slot(place.index) };
+    pub(crate) unsafe fn commit(&self, slot: &Slot<R>, terms: Terms<R>) {
         slot.phase.set(terms.phase);
         slot.scoped.set(terms.scoped);
         slot.stream.set(terms.stream);
         slot.begun.set(false);
-        slot.tag.set(terms.tag);
+        if terms.phase == Phase::Tagged {
+            slot.tag.set(terms.tag);
+        }
         slot.vtable.set(Some(terms.vtable));
         self.used.set(self.used.get() + 1);
         if terms.scoped {
@@ -200,11 +178,11 @@ impl<R: Copy + 'static> Table<R> {
     /// The slot holds a `T` whose final completion has been taken, and the caller is the only one who may
     /// take it.
     #[inline]
-    pub(crate) unsafe fn take<T>(&self, index: u32) -> T {
+    pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
-        let operation = unsafe { read(self.slot(index).payload()) };
+        let operation = unsafe { read(slot.payload()) };
         // SAFETY: as above; the payload was read.
-        unsafe { self.free(index) };
+        unsafe { self.free(slot) };
         operation
     }
 
@@ -212,27 +190,21 @@ impl<R: Copy + 'static> Table<R> {
     ///
     /// The slot is in use, its payload was read or is to be leaked, and nobody uses it any more.
     #[inline]
-    unsafe fn free(&self, index: u32) {
-        // SAFETY: by the caller's promise.
-        let slot = unsafe { self.slot(index) };
+    unsafe fn free(&self, slot: &Slot<R>) {
         self.used.set(self.used.get() - 1);
         if slot.scoped.get() {
             self.scoped.set(self.scoped.get() - 1);
         }
         slot.phase.set(Phase::Free);
-        slot.generation.set(slot.generation.get().wrapping_add(1));
-        // SAFETY: as above.
-        unsafe { self.put_back(index) };
+        slot.key.set(slot.key.get().next());
+        self.put_back(slot);
     }
 
-    /// # Safety
-    ///
-    /// As for [`free`](Self::free), of a slot that is not counted.
+    /// Makes a slot the first of the free ones.
     #[inline]
-    unsafe fn put_back(&self, index: u32) {
-        // SAFETY: by the caller's promise.
-        unsafe { self.slot(index) }.next.set(self.free.get());
-        self.free.set(index);
+    fn put_back(&self, slot: &Slot<R>) {
+        slot.next.set(self.free.get());
+        self.free.set(slot.key().index());
     }
 
     /// Disposes of a completion that nobody takes, and with the final one of the operation.
@@ -243,9 +215,7 @@ impl<R: Copy + 'static> Table<R> {
     ///
     /// The slot holds an operation that the completion is of, and nobody else will take it.
     #[cold]
-    pub(crate) unsafe fn discard(&self, index: u32, completion: R, last: bool) {
-        // SAFETY: by the caller's promise.
-        let slot = unsafe { self.slot(index) };
+    pub(crate) unsafe fn discard(&self, slot: &Slot<R>, completion: R, last: bool) {
         let Some(vtable) = slot.vtable.get() else {
             return;
         };
@@ -257,7 +227,7 @@ impl<R: Copy + 'static> Table<R> {
         // The slot is nobody's while the user's code runs, and free afterwards, also if that panics.
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
-            unsafe { self.free(index) }
+            unsafe { self.free(slot) }
         });
         slot.phase.set(Phase::Ended);
         // SAFETY: as above.
@@ -272,12 +242,10 @@ impl<R: Copy + 'static> Table<R> {
     ///
     /// As for [`take`](Self::take), of whatever type.
     #[cold]
-    pub(crate) unsafe fn forget(&self, index: u32) {
-        // SAFETY: by the caller's promise.
-        let slot = unsafe { self.slot(index) };
+    pub(crate) unsafe fn forget(&self, slot: &Slot<R>) {
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
-            unsafe { self.free(index) }
+            unsafe { self.free(slot) }
         });
         if let Some(vtable) = slot.vtable.get() {
             // SAFETY: as above.
@@ -293,15 +261,12 @@ impl<R: Copy + 'static> Table<R> {
     /// The slot is the handle's, which is not used again. The table is not used afterwards if the answer is
     /// true: then its owner is gone and this was the last handle, so the caller frees it.
     #[cold]
-    pub(crate) unsafe fn let_go(&self, index: u32, cancel: bool) -> bool {
-        // SAFETY: by the caller's promise.
-        let slot = unsafe { self.slot(index) };
-        // SAFETY: as above.
-        let key = unsafe { self.key(index) };
+    pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) -> bool {
+        let key = slot.key();
         match slot.phase() {
             Phase::Done => {
                 // SAFETY: the phase says that there is one, and the handle was the only one to take it.
-                unsafe { self.discard(index, slot.completion(), true) }
+                unsafe { self.discard(slot, slot.completion(), true) }
             }
             Phase::Awaited | Phase::Halfway => {
                 slot.phase.set(Phase::Orphan);
@@ -315,7 +280,7 @@ impl<R: Copy + 'static> Table<R> {
             Phase::Ended => {
                 self.dispose_all(&slot.items);
                 // SAFETY: the final completion has come, and the handle was the only one to take it.
-                unsafe { self.forget(index) }
+                unsafe { self.forget(slot) }
             }
             Phase::Free | Phase::Orphan | Phase::Tagged | Phase::Ready => {}
         }
@@ -359,7 +324,7 @@ impl<R: Copy + 'static> Table<R> {
             let key = unsafe { &mut *self.unwanted.get() }.pop()?;
             if self
                 .find(key)
-                .is_some_and(|(_, slot)| slot.phase().is_in_flight())
+                .is_some_and(|slot| slot.phase().is_in_flight())
             {
                 return Some(key);
             }
@@ -400,42 +365,29 @@ impl<R: Copy + 'static> Table<R> {
             last,
         }) = self.pop(list)
         {
-            // SAFETY: what is in a list was taken from the kernel and not given out, and the slots of such
-            // completions are not freed before.
-            unsafe { self.discard(key.index(), completion, last) };
+            if let Some(slot) = self.find(key) {
+                // SAFETY: what is in a list was taken from the kernel and not given out, and the slots of such
+                // completions are not freed before.
+                unsafe { self.discard(slot, completion, last) };
+            }
         }
     }
 
     /// Keeps a completion of a stream for its handle.
-    ///
-    /// # Safety
-    ///
-    /// As for [`slot`](Self::slot).
-    pub(crate) unsafe fn push_item(&self, index: u32, completion: R) {
-        // SAFETY: by the caller's promise.
-        let (key, slot) = unsafe { (self.key(index), self.slot(index)) };
-        // Not the last even if it is the final one: the operation stays until its handle gives it back.
-        let last = false;
-        self.push(
-            &slot.items,
-            Kept {
-                key,
-                completion,
-                last,
-            },
-        );
+    pub(crate) fn push_item(&self, slot: &Slot<R>, completion: R) {
+        let kept = Kept {
+            key: slot.key(),
+            completion,
+            // Not even the final one: the operation stays until its handle gives it back.
+            last: false,
+        };
+        self.push(&slot.items, kept);
     }
 
     /// The oldest completion of a stream that was kept.
-    ///
-    /// # Safety
-    ///
-    /// As for [`slot`](Self::slot).
     #[inline]
-    pub(crate) unsafe fn pop_item(&self, index: u32) -> Option<R> {
-        // SAFETY: by the caller's promise.
-        let kept = self.pop(unsafe { &self.slot(index).items });
-        kept.map(|kept| kept.completion)
+    pub(crate) fn pop_item(&self, slot: &Slot<R>) -> Option<R> {
+        self.pop(&slot.items).map(|kept| kept.completion)
     }
 
     fn push(&self, list: &List, kept: Kept<R>) {
@@ -462,10 +414,10 @@ impl<R: Copy + 'static> Table<R> {
     pub(crate) fn in_flight(&self, scoped: bool) -> impl Iterator<Item = Key> {
         let counted =
             move |slot: &Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
-        (0u32..)
-            .zip(&self.slots)
-            .filter(move |(_, slot)| counted(slot))
-            .map(|(index, slot)| Key::new(index, slot.generation.get()))
+        self.slots
+            .iter()
+            .filter(move |slot| counted(slot))
+            .map(Slot::key)
     }
 
     /// Drops all that borrows from a scope: results that were not taken.
@@ -479,10 +431,10 @@ impl<R: Copy + 'static> Table<R> {
         if self.scoped.get() == 0 {
             return;
         }
-        for (index, slot) in (0u32..).zip(&self.slots) {
-            if slot.scoped.get() && !slot.phase().is_in_flight() {
+        for slot in &self.slots {
+            if slot.scoped.get() && slot.phase() != Phase::Free {
                 // SAFETY: by the caller's promise.
-                unsafe { self.let_go(index, false) };
+                unsafe { self.let_go(slot, false) };
             }
         }
     }
@@ -530,7 +482,7 @@ impl<R: 'static> PartialEq for Shared<R> {
     }
 }
 
-impl<R: Copy + 'static> Shared<R> {
+impl<R: Copy + Default + 'static> Shared<R> {
     /// A new table.
     pub(crate) fn new(capacity: u32) -> Self {
         Self(NonNull::from(Box::leak(Box::new(Table::new(capacity)))))

@@ -17,9 +17,15 @@ impl Key {
     /// An index that no slot has: for completions that nobody waits for.
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
 
+    /// The key of the slot's first operation.
+    pub(super) fn first(index: u32) -> Self {
+        Self(index.into())
+    }
+
+    /// The key of the slot's next operation.
     #[inline]
-    pub(super) fn new(index: u32, generation: u32) -> Self {
-        Self(u64::from(index) | u64::from(generation) << 32)
+    pub(super) fn next(self) -> Self {
+        Self(self.0.wrapping_add(1 << 32))
     }
 
     #[inline]
@@ -64,8 +70,8 @@ impl Phase {
 /// A slot.
 #[repr(C, align(64))]
 pub(crate) struct Slot<R: 'static> {
-    /// How often the slot was freed.
-    pub(super) generation: Cell<u32>,
+    /// The key of the operation, or of the next one while the slot is free.
+    pub(super) key: Cell<Key>,
     /// While the slot is free, the next free one.
     pub(super) next: Cell<u32>,
     pub(super) phase: Cell<Phase>,
@@ -79,7 +85,7 @@ pub(crate) struct Slot<R: 'static> {
     pub(super) items: List,
     pub(super) tag: Cell<u64>,
     pub(super) vtable: Cell<Option<&'static Vtable<R>>>,
-    pub(super) completion: UnsafeCell<MaybeUninit<R>>,
+    pub(super) completion: Cell<R>,
     /// The kernel may write into it: it is never referred to.
     pub(super) payload: UnsafeCell<Payload>,
 }
@@ -88,6 +94,12 @@ pub(crate) struct Slot<R: 'static> {
 pub(super) struct Payload(pub(super) MaybeUninit<[u8; INLINE]>);
 
 impl<R: Copy + 'static> Slot<R> {
+    /// What the kernel knows its operation by.
+    #[inline]
+    pub(crate) fn key(&self) -> Key {
+        self.key.get()
+    }
+
     /// What it is used for.
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
@@ -119,36 +131,29 @@ impl<R: Copy + 'static> Slot<R> {
 
     /// Keeps a completion that is not the final one.
     pub(crate) fn begin(&self, completion: R) {
-        self.keep(completion);
+        self.completion.set(completion);
         self.begun.set(true);
         if self.phase.get() == Phase::Awaited {
             self.phase.set(Phase::Halfway);
         }
     }
 
-    /// Keeps a completion.
+    /// The completion that was kept last: of this operation if the phase is `Done`, or if `begun` holds.
     #[inline]
-    fn keep(&self, completion: R) {
-        // SAFETY: nobody refers to it: it is always copied.
-        unsafe { self.completion.get().write(MaybeUninit::new(completion)) };
+    pub(crate) fn completion(&self) -> R {
+        self.completion.get()
     }
 
-    /// The completion that was kept last.
-    ///
-    /// # Safety
-    ///
-    /// There is one: the phase is `Done`, or `begun` holds.
+    /// Keeps a completion, and sets what the slot is used for from now on.
     #[inline]
-    pub(crate) unsafe fn completion(&self) -> R {
-        // SAFETY: by the caller's promise.
-        unsafe { (*self.completion.get()).assume_init() }
+    pub(crate) fn finish(&self, phase: Phase, completion: R) {
+        self.completion.set(completion);
+        self.phase.set(phase);
     }
 
-    /// Hands the operation over to its handle, with its final completion.
-    #[inline]
-    pub(crate) fn finish(&self, completion: R) {
-        self.keep(completion);
-        self.phase.set(Phase::Done);
+    /// Keeps a completion that somebody is about to take.
+    pub(crate) fn keep(&self, completion: R) {
+        self.completion.set(completion);
     }
 
     /// Ends an operation whose final completion is kept elsewhere.

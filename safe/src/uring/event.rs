@@ -6,9 +6,10 @@ use std::mem;
 
 use super::op::{Cqe, Multishot, Operation};
 use super::raw::{cqueue, squeue};
+use super::ring::{Found, sort};
 use super::stored::Shots;
 use super::{Rejected, Ring, Token};
-use crate::inflight::{self, Kept, Phase, Table, Terms, Typed};
+use crate::inflight::{self, Kept, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As [`push`](Self::push), without a ticket: the result comes as an [`Event`] with this tag.
@@ -46,9 +47,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
         // SAFETY: the terms are those of one result without a handle; `'static`, the operation may stay for
         // ever.
-        let index = unsafe { self.start(operation, terms, O::prepare) }?;
-        // SAFETY: the slot is the table's.
-        Ok(Token(unsafe { self.table().key(index) }))
+        let slot = unsafe { self.start(operation, terms, O::prepare) }?;
+        // SAFETY: the slot is the table's, which the ring keeps.
+        Ok(Token(unsafe { slot.as_ref() }.key()))
     }
 
     /// As [`push_tagged`](Self::push_tagged), of an operation that gives many results: each comes as an event.
@@ -74,9 +75,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
                 shots.0.prepare(entry)
             })
         };
-        let index = started.map_err(|rejected| rejected.map(|shots| shots.0))?;
-        // SAFETY: the slot is the table's.
-        Ok(Token(unsafe { self.table().key(index) }))
+        let slot = started.map_err(|rejected| rejected.map(|shots| shots.0))?;
+        // SAFETY: the slot is the table's, which the ring keeps.
+        Ok(Token(unsafe { slot.as_ref() }.key()))
     }
 
     /// Waits for the next event. Submits what is queued if there is none yet.
@@ -88,13 +89,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// If the kernel cannot be asked. A signal does not interrupt it.
     #[inline]
     pub fn next_event(&mut self) -> io::Result<Event<'_>> {
-        let kept = loop {
-            if let Some(kept) = self.table().pop_event() {
-                break kept;
+        loop {
+            if let Some(found) = self.find_event() {
+                return Ok(Event::new(self.table(), found));
             }
-            self.advance()?;
-        };
-        Ok(Event::new(self.table(), kept))
+            self.wait_for_completion()?;
+        }
     }
 
     /// The next event, if there is one. Makes no system call unless completions wait in the kernel to be
@@ -105,12 +105,34 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As for [`next_event`](Self::next_event).
     #[inline]
     pub fn try_next_event(&mut self) -> io::Result<Option<Event<'_>>> {
-        let mut kept = self.table().pop_event();
-        if kept.is_none() {
-            self.poll()?;
-            kept = self.table().pop_event();
+        let mut found = self.find_event();
+        if found.is_none() && self.raw.submitter().flush_completions()? {
+            found = self.find_event();
         }
-        Ok(kept.map(|kept| Event::new(self.table(), kept)))
+        Ok(found.map(|found| Event::new(self.table(), found)))
+    }
+
+    #[inline]
+    fn find_event<'table>(&mut self) -> Option<Found<'table>> {
+        // SAFETY: the ring is the table's owner; the caller binds the answer to it.
+        let table = unsafe { self.shared().get() };
+        if let Some(Kept {
+            key,
+            completion,
+            last,
+        }) = table.pop_event()
+        {
+            let slot = table.find(key)?;
+            slot.keep(completion);
+            return Some(Found { slot, last });
+        }
+        let found = self
+            .raw
+            .completion()
+            .find_map(|completion| sort(table, &completion));
+        // With the head of the completion queue published; this runs code of the user's.
+        table.dispose();
+        found
     }
 }
 
@@ -118,36 +140,32 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 #[must_use = "an event has an operation's result"]
 pub struct Event<'ring> {
     table: &'ring Table<Cqe>,
-    index: u32,
-    kept: Kept<Cqe>,
+    /// It has the completion: there is one event at a time.
+    slot: &'ring Slot<Cqe>,
+    last: bool,
 }
 
 impl<'ring> Event<'ring> {
     #[inline]
-    fn new(table: &'ring Table<Cqe>, kept: Kept<Cqe>) -> Self {
-        Self {
-            table,
-            index: kept.key.index(),
-            kept,
-        }
+    fn new(table: &'ring Table<Cqe>, Found { slot, last }: Found<'ring>) -> Self {
+        Self { table, slot, last }
     }
 
     /// The tag that the operation was pushed with.
     #[inline]
     pub fn tag(&self) -> u64 {
-        // SAFETY: the slot is the table's, and not freed before the event is gone.
-        unsafe { self.table.slot(self.index) }.tag()
+        self.slot.tag()
     }
 
     /// The operation's name, for who wants to cancel it.
     pub fn token(&self) -> Token {
-        Token(self.kept.key)
+        Token(self.slot.key())
     }
 
     /// Whether more events of this operation are to come: it is a multishot one, and goes on.
     #[inline]
     pub fn more(&self) -> bool {
-        !self.kept.last
+        !self.last
     }
 
     /// The result, if the operation is an `O`.
@@ -157,15 +175,14 @@ impl<'ring> Event<'ring> {
     /// The event itself, if it is of another type.
     #[inline]
     pub fn take<O: Operation + 'static>(self) -> Result<O::Output, Self> {
-        // SAFETY: as in `tag`.
-        if !unsafe { self.table.slot(self.index) }.holds::<O>() {
+        let Self { table, slot, .. } = self;
+        if !slot.holds::<O>() {
             return Err(self);
         }
-        let Self { table, index, kept } = self;
         mem::forget(self);
         // SAFETY: the slot holds an `O`, as it says. An operation with one result has an event for the final
         // completion alone, which is this; tagged operations have no handle.
-        Ok(unsafe { table.take::<O>(index).complete(kept.completion) })
+        Ok(unsafe { table.take::<O>(slot).complete(slot.completion()) })
     }
 
     /// The item, if the operation is an `M`. With the last one, what the operation owned comes back.
@@ -175,18 +192,16 @@ impl<'ring> Event<'ring> {
     /// The event itself, if it is of another type.
     #[inline]
     pub fn take_item<M: Multishot + 'static>(self) -> Result<(M::Item, Option<M::Rest>), Self> {
-        // SAFETY: as in `tag`.
-        let slot = unsafe { self.table.slot(self.index) };
+        let Self { table, slot, last } = self;
         if !slot.holds::<Shots<M>>() {
             return Err(self);
         }
-        let Self { table, index, kept } = self;
         mem::forget(self);
         // SAFETY: the slot holds an `M`, as it says, where it lay when it was prepared; an event is made of each
         // completion once.
-        let item = unsafe { M::item(inflight::at::<M>(slot.payload()), kept.completion) };
+        let item = unsafe { M::item(inflight::at::<M>(slot.payload()), slot.completion()) };
         // SAFETY: after the final completion; tagged operations have no handle.
-        let rest = kept.last.then(|| unsafe { table.take::<M>(index) }.rest());
+        let rest = last.then(|| unsafe { table.take::<M>(slot) }.rest());
         Ok((item, rest))
     }
 }
@@ -196,7 +211,7 @@ impl Drop for Event<'_> {
         // SAFETY: the completion is the slot's, and was not taken.
         unsafe {
             self.table
-                .discard(self.index, self.kept.completion, self.kept.last);
+                .discard(self.slot, self.slot.completion(), self.last);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
 
 use super::op::{Cqe, Operation};
 use super::raw::squeue::Entry;
@@ -115,8 +116,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             vtable: <O as Stored<Cqe>>::VTABLE,
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
-        let index = unsafe { self.start(operation, terms, O::prepare) }?;
-        Ok(Ticket::new(self.table, index))
+        let slot = unsafe { self.start(operation, terms, O::prepare) }?;
+        Ok(Ticket::new(self.table, slot))
     }
 
     /// Waits until the operation is over, and gives its result.
@@ -196,34 +197,32 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         operation: T,
         terms: Terms<Cqe>,
         prepare: impl FnOnce(&mut T, &mut Entry),
-    ) -> Result<u32, Rejected<T>> {
-        let table = self.table;
+    ) -> Result<NonNull<Slot<Cqe>>, Rejected<T>> {
         // SAFETY: the ring is the table's owner.
-        let table = unsafe { table.get() };
-        let place = match table.place(operation) {
-            Ok(place) => place,
+        let table = unsafe { self.table.get() };
+        let slot = match table.place(operation) {
+            Ok(slot) => slot,
             Err(operation) => return Err(Rejected::new(Reason::Table, operation)),
         };
         // SAFETY: the operation was placed there just now; nobody else knows of it.
-        let operation = unsafe { &mut *inflight::at::<T>(table.slot(place.index).payload()) };
+        let operation = unsafe { &mut *inflight::at::<T>(slot.payload()) };
         // SAFETY: by the caller's promise, and because the operation now lies in the table, which keeps it
         // until its final completion has come.
         let pushed = unsafe {
-            self.raw.submission().push_with(|entry| {
-                let entry = entry.head_mut();
+            self.raw.push_one(|entry| {
                 prepare(operation, entry);
-                entry.set_user_data(place.key.0);
+                entry.set_user_data(slot.key().0);
             })
         };
         if pushed.is_err() {
             // SAFETY: the kernel was not told of it.
             return Err(Rejected::new(self.why_full(), unsafe {
-                table.withdraw(place)
+                table.withdraw(slot)
             }));
         }
         // SAFETY: by the caller's promise.
-        unsafe { table.commit(place, terms) };
-        Ok(place.index)
+        unsafe { table.commit(slot, terms) };
+        Ok(NonNull::from(slot))
     }
 
     #[cold]
@@ -263,20 +262,18 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     #[inline]
     pub(super) fn advance(&mut self) -> io::Result<()> {
         if self.reap() == 0 {
-            self.enter_and_reap()?;
+            self.wait_for_completion()?;
+            self.reap();
         }
         Ok(())
     }
 
-    fn enter_and_reap(&mut self) -> io::Result<()> {
+    /// Submits what is queued, and waits until there is a completion to reap.
+    pub(super) fn wait_for_completion(&mut self) -> io::Result<()> {
         match self.enter(1) {
-            Ok(_) => {
-                self.reap();
-                Ok(())
-            }
             // What stands in the way of submitting may be completions that nobody has taken.
-            Err(error) if self.reap() == 0 => Err(error),
-            Err(_) => Ok(()),
+            Err(error) if self.raw.completion().is_empty() => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -305,12 +302,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 
     /// Queues a cancellation whose outcome nobody waits for.
     fn push_cancel(&mut self, key: Key) {
-        let entry = opcode::AsyncCancel::new(key.0).build();
         // SAFETY: a cancellation names no memory.
         let _ = unsafe {
-            self.raw.submission().push_with(|slot| {
-                *slot.head_mut() = entry;
-                slot.set_user_data(Key::NOBODY.0);
+            self.raw.push_one(|entry| {
+                *entry = opcode::AsyncCancel::new(key.0)
+                    .build()
+                    .user_data(Key::NOBODY.0);
             })
         };
     }
@@ -318,83 +315,100 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// Takes all completions out of the queue, and answers how many there were.
     #[inline]
     pub(super) fn reap(&mut self) -> usize {
-        let table = self.table;
         // SAFETY: the ring is the table's owner.
-        let table = unsafe { table.get() };
+        let table = unsafe { self.table.get() };
         let mut count = 0;
         for completion in self.raw.completion() {
             count += 1;
-            let Some((index, slot)) = table.find(Key(completion.user_data())) else {
-                continue;
-            };
-            let (result, flags, extra) = completion.fields();
-            let completion = Cqe {
-                result,
-                flags,
-                extra,
-            };
-            if slot.phase() == Phase::Awaited && !completion.more() {
-                slot.finish(completion);
-            } else {
-                route(table, index, slot, completion);
+            if let Some(Found { slot, last }) = sort(table, &completion) {
+                table.push_event(Kept {
+                    key: slot.key(),
+                    completion: slot.completion(),
+                    last,
+                });
             }
         }
-        // Only now, with the queue's head published, runs code of the user's.
+        // Only now, with the head of the completion queue published: this runs code of the user's.
         table.dispose();
         count
     }
 }
 
-/// Brings a completion to where it belongs, if that is not simply a ticket.
+/// An event: its slot, in which its completion is kept, and whether the operation is over.
+pub(super) struct Found<'table> {
+    pub(super) slot: &'table Slot<Cqe>,
+    pub(super) last: bool,
+}
+
+/// Brings a completion to where it belongs, unless it is an event: then that is the answer.
+#[inline]
+pub(super) fn sort<'table, C: cqueue::EntryMarker>(
+    table: &'table Table<Cqe>,
+    completion: &C,
+) -> Option<Found<'table>> {
+    let slot = table.find(Key(completion.user_data()))?;
+    match slot.phase() {
+        Phase::Awaited if !is_more(completion) => {
+            slot.finish(Phase::Done, Cqe::of(completion));
+            None
+        }
+        Phase::Tagged if !is_more(completion) && !slot.begun() => {
+            slot.finish(Phase::Ready, Cqe::of(completion));
+            Some(Found { slot, last: true })
+        }
+        _ => sort_others(table, slot, Cqe::of(completion)),
+    }
+}
+
+#[inline]
+fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
+    cqueue::more(completion.fields().1)
+}
+
 #[cold]
-fn route(table: &Table<Cqe>, index: u32, slot: &Slot<Cqe>, completion: Cqe) {
-    // SAFETY: the slot is the table's.
-    let key = unsafe { table.key(index) };
+#[inline(never)]
+fn sort_others<'table>(
+    table: &Table<Cqe>,
+    slot: &'table Slot<Cqe>,
+    completion: Cqe,
+) -> Option<Found<'table>> {
     let last = !completion.more();
     let completion = if slot.is_stream() {
         completion
     } else if !last {
-        return slot.begin(completion);
+        slot.begin(completion);
+        return None;
     } else if slot.begun() {
-        // SAFETY: one was kept.
-        let first = unsafe { slot.completion() };
-        Cqe {
-            flags: first.flags & !uring_sys::IORING_CQE_F_MORE | completion.flags,
-            extra: [first.extra[0], completion.result as u32 as u64],
-            ..first
-        }
+        slot.completion().notified(completion)
     } else {
         completion
     };
-    let kept = Kept {
-        key,
-        completion,
-        last,
-    };
     match slot.phase() {
-        Phase::Awaited | Phase::Halfway => slot.finish(completion),
+        Phase::Awaited | Phase::Halfway => slot.finish(Phase::Done, completion),
         Phase::Stream => {
-            // SAFETY: the slot is the table's.
-            unsafe { table.push_item(index, completion) };
+            table.push_item(slot, completion);
             if last {
                 slot.end(Phase::Ended);
             }
         }
         Phase::Tagged => {
-            if last {
-                slot.end(Phase::Ready);
-            }
-            table.push_event(kept);
+            slot.finish(if last { Phase::Ready } else { Phase::Tagged }, completion);
+            return Some(Found { slot, last });
         }
         Phase::Orphan => {
             if last {
                 slot.end(Phase::Ready);
             }
-            table.push_disposal(kept);
+            table.push_disposal(Kept {
+                key: slot.key(),
+                completion,
+                last,
+            });
         }
-        // The kernel does not post another completion after the final one.
+        // The kernel posts no completion after the final one, nor without an operation.
         Phase::Done | Phase::Ended | Phase::Ready | Phase::Free => {}
     }
+    None
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {

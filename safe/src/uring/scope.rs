@@ -111,9 +111,9 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         // SAFETY: the terms are those of one result for a handle. What the operation borrows outlives the call
         // of `scope`, which does not end before the operation is over and dropped, and the handle is bound to
         // the closure by 'scope.
-        let index = unsafe { self.ring.start(operation, terms, O::prepare) }?;
+        let slot = unsafe { self.ring.start(operation, terms, O::prepare) }?;
         Ok(ScopedTicket {
-            ticket: Ticket::new(self.ring.shared(), index),
+            ticket: Ticket::new(self.ring.shared(), slot),
             scope: PhantomData,
         })
     }

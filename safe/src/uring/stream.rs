@@ -4,12 +4,13 @@ use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
+use std::ptr::NonNull;
 
 use super::op::{Cqe, Multishot};
 use super::raw::{cqueue, squeue};
 use super::stored::Shots;
 use super::{Rejected, Ring, Token};
-use crate::inflight::{self, Phase, Shared, Stored, Terms};
+use crate::inflight::{self, Phase, Shared, Slot, Stored, Terms};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// Queues an operation that gives many results, which [`next`](Self::next) takes one by one.
@@ -34,10 +35,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
                 shots.0.prepare(entry)
             })
         };
-        let index = started.map_err(|rejected| rejected.map(|shots| shots.0))?;
+        let slot = started.map_err(|rejected| rejected.map(|shots| shots.0))?;
         Ok(Stream {
             table: self.shared(),
-            index,
+            slot,
             operation: PhantomData,
         })
     }
@@ -94,13 +95,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             "the stream is another ring's"
         );
         let table = self.table();
+        let slot = stream.slot();
+        let completion = table.pop_item(slot)?;
         // SAFETY: the slot is the stream's. It holds an `M` where that lay when it was prepared; each
         // completion is taken out once.
-        unsafe {
-            let completion = table.pop_item(stream.index)?;
-            let payload = table.slot(stream.index).payload();
-            Some(M::item(inflight::at::<M>(payload), completion))
-        }
+        Some(unsafe { M::item(inflight::at::<M>(slot.payload()), completion) })
     }
 }
 
@@ -110,21 +109,25 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 #[must_use = "dropping a stream cancels its operation"]
 pub struct Stream<M> {
     table: Shared<Cqe>,
-    index: u32,
+    /// Of that table. It is in use as long as this value lives, which keeps the table.
+    slot: NonNull<Slot<Cqe>>,
     operation: PhantomData<M>,
 }
 
 impl<M> Stream<M> {
+    fn slot(&self) -> &Slot<Cqe> {
+        // SAFETY: the slot is in use as long as the stream lives, which keeps the table.
+        unsafe { self.slot.as_ref() }
+    }
+
     /// Whether the final completion has come, as far as the ring knows. There may be results left to take.
     pub fn is_over(&self) -> bool {
-        // SAFETY: a stream has a slot in use, which keeps the table, and the index is from there.
-        unsafe { self.table.get().slot(self.index) }.phase() == Phase::Ended
+        self.slot().phase() == Phase::Ended
     }
 
     /// The operation's name, for who wants to cancel it.
     pub fn token(&self) -> Token {
-        // SAFETY: as in `is_over`.
-        Token(unsafe { self.table.get().key(self.index) })
+        Token(self.slot().key())
     }
 }
 
@@ -138,22 +141,16 @@ impl<M: Multishot> Stream<M> {
         if !self.is_over() {
             return Err(self);
         }
-        // SAFETY: as in `is_over`.
-        let table = unsafe { self.table.get() };
-        // SAFETY: the slot is the stream's.
-        while let Some(completion) = unsafe { table.pop_item(self.index) } {
+        let shared = self.table;
+        // SAFETY: the slot in use keeps the table, until it is freed below.
+        let (table, slot) = unsafe { (shared.get(), self.slot.as_ref()) };
+        while let Some(completion) = table.pop_item(slot) {
             // SAFETY: as in `Ring::taken`.
-            drop(unsafe {
-                M::item(
-                    inflight::at::<M>(table.slot(self.index).payload()),
-                    completion,
-                )
-            });
+            drop(unsafe { M::item(inflight::at::<M>(slot.payload()), completion) });
         }
-        let (shared, index) = (self.table, self.index);
         mem::forget(self);
         // SAFETY: the final completion has come; the stream was the only one to take the operation.
-        let operation = unsafe { table.take::<M>(index) };
+        let operation = unsafe { table.take::<M>(slot) };
         if table.is_deserted() {
             // SAFETY: the ring is gone, and this was the last handle.
             unsafe { shared.free() };
@@ -164,9 +161,9 @@ impl<M: Multishot> Stream<M> {
 
 impl<M> Drop for Stream<M> {
     fn drop(&mut self) {
-        // SAFETY: as in `is_over`; the stream ends here.
+        // SAFETY: the slot in use keeps the table; the stream ends here.
         unsafe {
-            if self.table.get().let_go(self.index, true) {
+            if self.table.get().let_go(self.slot(), true) {
                 self.table.free();
             }
         }
@@ -176,7 +173,7 @@ impl<M> Drop for Stream<M> {
 impl<M> Debug for Stream<M> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
-            .field("index", &self.index)
+            .field("operation", &self.token())
             .field("over", &self.is_over())
             .finish_non_exhaustive()
     }

@@ -5,9 +5,10 @@ use std::fmt::{self, Debug, Display, Formatter};
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
+use std::ptr::NonNull;
 
 use super::op::{Cqe, Operation};
-use crate::inflight::{Key, Phase, Shared};
+use crate::inflight::{Key, Phase, Shared, Slot};
 
 /// Names an operation, to cancel it. It means nothing to another ring, and nothing once the operation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,16 +21,17 @@ pub struct Token(pub(super) Key);
 #[must_use = "dropping a ticket cancels its operation"]
 pub struct Ticket<O> {
     table: Shared<Cqe>,
-    index: u32,
+    /// Of that table. It is in use as long as this value lives, which keeps the table.
+    slot: NonNull<Slot<Cqe>>,
     operation: PhantomData<O>,
 }
 
 impl<O> Ticket<O> {
     #[inline]
-    pub(super) fn new(table: Shared<Cqe>, index: u32) -> Self {
+    pub(super) fn new(table: Shared<Cqe>, slot: NonNull<Slot<Cqe>>) -> Self {
         Self {
             table,
-            index,
+            slot,
             operation: PhantomData,
         }
     }
@@ -39,17 +41,21 @@ impl<O> Ticket<O> {
         self.table == table
     }
 
+    #[inline]
+    fn slot(&self) -> &Slot<Cqe> {
+        // SAFETY: the slot is in use as long as the ticket lives, which keeps the table.
+        unsafe { self.slot.as_ref() }
+    }
+
     /// Whether the operation is over, as far as the ring knows: it learns of it when it waits or polls.
     #[inline]
     pub fn is_done(&self) -> bool {
-        // SAFETY: a ticket has a slot in use, which keeps the table, and the index is from there.
-        unsafe { self.table.get().slot(self.index) }.phase() == Phase::Done
+        self.slot().phase() == Phase::Done
     }
 
     /// The operation's name, for who wants to cancel it.
     pub fn token(&self) -> Token {
-        // SAFETY: as in `is_done`.
-        Token(unsafe { self.table.get().key(self.index) })
+        Token(self.slot().key())
     }
 
     /// Lets the operation go on, and drops it with its result when it is over.
@@ -60,9 +66,9 @@ impl<O> Ticket<O> {
 
     #[cold]
     fn let_go(&self, cancel: bool) {
-        // SAFETY: as in `is_done`; the ticket ends here.
+        // SAFETY: the slot in use keeps the table; the ticket ends here.
         unsafe {
-            if self.table.get().let_go(self.index, cancel) {
+            if self.table.get().let_go(self.slot(), cancel) {
                 self.table.free();
             }
         }
@@ -74,16 +80,15 @@ impl<O: Operation> Ticket<O> {
     #[inline]
     pub(super) fn take(self) -> O::Output {
         debug_assert!(self.is_done());
-        // SAFETY: as in `is_done`.
+        // SAFETY: the slot in use keeps the table.
         let table = unsafe { self.table.get() };
-        let index = self.index;
+        // SAFETY: as above, and the ring lives, for it was asked: freeing the slot does not free the table.
+        let slot = unsafe { self.slot.as_ref() };
         mem::forget(self);
-        // SAFETY: the final completion has come, which the table has kept; the slot holds an `O`, and the
-        // ticket was the only one to take it. The ring lives, for it was asked, so the table is not freed.
-        unsafe {
-            let completion = table.slot(index).completion();
-            table.take::<O>(index).complete(completion)
-        }
+        let completion = slot.completion();
+        // SAFETY: the final completion has come, which the slot has kept; it holds an `O`, and the ticket was
+        // the only one to take it.
+        unsafe { table.take::<O>(slot).complete(completion) }
     }
 }
 
@@ -96,7 +101,7 @@ impl<O> Drop for Ticket<O> {
 impl<O> Debug for Ticket<O> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ticket")
-            .field("index", &self.index)
+            .field("operation", &self.token())
             .field("done", &self.is_done())
             .finish_non_exhaustive()
     }

@@ -24,6 +24,25 @@ pub struct Cqe {
 }
 
 impl Cqe {
+    #[inline]
+    pub(super) fn of<C: cqueue::EntryMarker>(completion: &C) -> Self {
+        let (result, flags, extra) = completion.fields();
+        Self {
+            result,
+            flags,
+            extra,
+        }
+    }
+
+    /// This completion, followed by the notification that ends the operation.
+    pub(super) fn notified(self, notification: Self) -> Self {
+        Self {
+            flags: self.flags & !uring_sys::IORING_CQE_F_MORE | notification.flags,
+            extra: [self.extra[0], u64::from(notification.result as u32)],
+            ..self
+        }
+    }
+
     /// Whether this is not the final completion of its operation.
     #[inline]
     pub fn more(&self) -> bool {
@@ -50,7 +69,8 @@ pub unsafe trait Operation: Sized {
     /// What comes back when the operation is over.
     type Output;
 
-    /// Fills the entry, which is zeroed. The user data is not the operation's: it is overwritten.
+    /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
+    /// is overwritten.
     fn prepare(&mut self, entry: &mut Entry);
 
     /// Turns the operation and its completion into the result.
@@ -58,7 +78,8 @@ pub unsafe trait Operation: Sized {
     /// # Safety
     ///
     /// `cqe` is the final completion of this very value. If another one came before, as it does for zero-copy
-    /// sends, then the result is from that, and the flags are of both.
+    /// sends, then the result is from
+    /// that, the flags are of both, and `extra[1]` has the result of the final one.
     unsafe fn complete(self, cqe: Cqe) -> Self::Output;
 }
 
@@ -78,7 +99,8 @@ pub unsafe trait Multishot: Sized {
     /// What comes back at the end.
     type Rest;
 
-    /// Fills the entry, which is zeroed. The user data is not the operation's: it is overwritten.
+    /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
+    /// is overwritten.
     fn prepare(&mut self, entry: &mut Entry);
 
     /// Turns a completion into an item. The operation goes on, or this was the final one.

@@ -451,6 +451,24 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         unsafe { self.submission_shared() }
     }
 
+    /// Writes one entry where it lies in the queue and shows it to the kernel, as
+    /// [`SubmissionQueue::push_with`] does in a queue of its own, with less ado: `fill` gets the slot as it was
+    /// left, and assigns all of the entry's first 64 bytes.
+    ///
+    /// Not for rings with `IORING_SETUP_SQ_REWIND`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`SubmissionQueue::push_with`].
+    #[inline]
+    pub(crate) unsafe fn push_one(
+        &mut self,
+        fill: impl FnOnce(&mut squeue::Entry),
+    ) -> Result<(), squeue::PushError> {
+        // SAFETY: the queue is this ring's, which is borrowed exclusively; the rest by the caller's promise.
+        unsafe { self.sq.push_one(self.core.sq_local(), fill) }
+    }
+
     /// The submission queue, of a ring that is borrowed elsewhere.
     ///
     /// # Safety
