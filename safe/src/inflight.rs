@@ -20,7 +20,7 @@ mod stored;
 
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
@@ -32,7 +32,8 @@ pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 /// The table.
 pub(crate) struct Table<R: 'static> {
     slots: Box<[Slot<R>]>,
-    free: Cell<u32>,
+    /// The first free slot; null if there is none.
+    free: Cell<*const Slot<R>>,
     /// The number of slots that are not free.
     used: Cell<u32>,
     /// The number of slots in use whose operations borrow from a scope.
@@ -55,19 +56,18 @@ pub(crate) struct Terms<R: 'static> {
     pub(crate) scoped: bool,
     pub(crate) stream: bool,
     pub(crate) tag: u64,
-    pub(crate) vtable: &'static Vtable<R>,
+    /// `None` if a handle will bring it: see [`Table::let_go`].
+    pub(crate) vtable: Option<&'static Vtable<R>>,
 }
 
 impl<R: Copy + Default + 'static> Table<R> {
     /// A table of `capacity` slots.
     pub(crate) fn new(capacity: u32) -> Self {
         let slots = (0..capacity).map(|index| Slot {
-            key: Cell::new(Key::first(index)),
-            next: Cell::new(if index + 1 < capacity {
-                index + 1
-            } else {
-                NONE
-            }),
+            index,
+            generation: Cell::new(0),
+            next: Cell::new(ptr::null()),
+            table: Cell::new(ptr::null()),
             phase: Cell::new(Phase::Free),
             scoped: Cell::new(false),
             stream: Cell::new(false),
@@ -78,9 +78,9 @@ impl<R: Copy + Default + 'static> Table<R> {
             completion: Cell::new(R::default()),
             payload: UnsafeCell::new(Payload(MaybeUninit::uninit())),
         });
-        Self {
+        let table = Self {
             slots: slots.collect(),
-            free: Cell::new(if capacity == 0 { NONE } else { 0 }),
+            free: Cell::new(ptr::null()),
             used: Cell::new(0),
             scoped: Cell::new(0),
             abandoned: Cell::new(false),
@@ -88,7 +88,11 @@ impl<R: Copy + Default + 'static> Table<R> {
             events: List::new(),
             disposals: List::new(),
             pool: UnsafeCell::new(Pool::new()),
+        };
+        for slot in table.slots.iter().rev() {
+            table.put_back(slot);
         }
+        table
     }
 
     /// The number of slots.
@@ -109,18 +113,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
         self.slots
             .get(key.index() as usize)
-            .filter(|slot| slot.key.get() == key)
-    }
-
-    /// The slot that a key names.
-    ///
-    /// # Safety
-    ///
-    /// The key is of this table.
-    #[inline]
-    pub(crate) unsafe fn slot(&self, key: Key) -> &Slot<R> {
-        // SAFETY: by the caller's promise.
-        unsafe { self.slots.get_unchecked(key.index() as usize) }
+            .filter(|slot| slot.key() == key)
     }
 
     /// Moves an operation into a free slot, or answers it if there is none. The slot is nobody's until
@@ -128,7 +121,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// operation leaked.
     #[inline]
     pub(crate) fn place<T>(&self, operation: T) -> Result<&Slot<R>, T> {
-        let Some(slot) = self.slots.get(self.free.get() as usize) else {
+        // SAFETY: null, or one of the table's slots.
+        let Some(slot) = (unsafe { self.free.get().as_ref() }) else {
             return Err(operation);
         };
         self.free.set(slot.next.get());
@@ -164,7 +158,9 @@ impl<R: Copy + Default + 'static> Table<R> {
         if terms.phase == Phase::Tagged {
             slot.tag.set(terms.tag);
         }
-        slot.vtable.set(Some(terms.vtable));
+        if terms.vtable.is_some() {
+            slot.vtable.set(terms.vtable);
+        }
         self.used.set(self.used.get() + 1);
         if terms.scoped {
             self.scoped.set(self.scoped.get() + 1);
@@ -196,7 +192,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             self.scoped.set(self.scoped.get() - 1);
         }
         slot.phase.set(Phase::Free);
-        slot.key.set(slot.key.get().next());
+        slot.generation.set(slot.generation.get().wrapping_add(1));
         self.put_back(slot);
     }
 
@@ -204,7 +200,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     #[inline]
     fn put_back(&self, slot: &Slot<R>) {
         slot.next.set(self.free.get());
-        self.free.set(slot.key().index());
+        self.free.set(slot);
     }
 
     /// Disposes of a completion that nobody takes, and with the final one of the operation.
@@ -256,9 +252,11 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// What a handle that is dropped leaves behind: a result is dropped, an operation in flight orphaned, and
     /// cancelled when the owner gets to it if `cancel` says so.
     ///
+    /// Runs code of the user's.
+    ///
     /// # Safety
     ///
-    /// The slot is the handle's, which is not used again. The table is not used afterwards if the answer is
+    /// The slot is the handle's, which is not used again, and has got the operation's functions. The table is not used afterwards if the answer is
     /// true: then its owner is gone and this was the last handle, so the caller frees it.
     #[cold]
     pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) -> bool {
@@ -334,6 +332,12 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// Keeps the completion of a tagged operation for who asks for the next event.
     pub(crate) fn push_event(&self, kept: Kept<R>) {
         self.push(&self.events, kept);
+    }
+
+    /// Whether events are kept.
+    #[inline]
+    pub(crate) fn has_events(&self) -> bool {
+        self.events.first.get() != NONE
     }
 
     /// The oldest event that was kept.
@@ -485,7 +489,20 @@ impl<R: 'static> PartialEq for Shared<R> {
 impl<R: Copy + Default + 'static> Shared<R> {
     /// A new table.
     pub(crate) fn new(capacity: u32) -> Self {
-        Self(NonNull::from(Box::leak(Box::new(Table::new(capacity)))))
+        let table = NonNull::from(Box::leak(Box::new(Table::new(capacity))));
+        let shared = Self(table);
+        // SAFETY: the table was made just now.
+        for slot in &unsafe { shared.get() }.slots {
+            slot.table.set(table.as_ptr());
+        }
+        shared
+    }
+
+    /// The table that a slot in use is of.
+    #[inline]
+    pub(crate) fn of(slot: &Slot<R>) -> Self {
+        // SAFETY: a slot that somebody refers to is in a table, which has set this.
+        Self(unsafe { NonNull::new_unchecked(slot.table().cast_mut()) })
     }
 
     /// The table.

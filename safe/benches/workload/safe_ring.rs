@@ -1,7 +1,6 @@
 //! The ring without `unsafe`, in each of its forms.
 
 use std::fs::File;
-use std::mem;
 use std::rc::Rc;
 
 use safe::uring::{Ring, Ticket, op};
@@ -10,11 +9,31 @@ use super::{Expected, Implementation, PAGE, Pages, SLOTS};
 
 type OwnedRead = op::Read<Rc<File>, Vec<u8>>;
 
+/// What moves into a read and comes back.
+type Parts = (Rc<File>, Vec<u8>);
+
+/// Files and buffers for a whole batch.
+#[derive(Default)]
+struct Stock(Vec<Parts>);
+
+impl Stock {
+    /// Filled at the first use, since it needs the file.
+    #[inline(always)]
+    fn parts(&mut self, pages: &Pages) -> &mut Vec<Parts> {
+        if self.0.is_empty() {
+            let file = Rc::new(pages.file.try_clone().expect("a descriptor"));
+            self.0 = (0..SLOTS)
+                .map(|_| (Rc::clone(&file), vec![0; PAGE]))
+                .collect();
+        }
+        &mut self.0
+    }
+}
+
 /// Files and buffers move into the ring and come back.
 pub(crate) struct Owned {
     ring: Ring,
-    file: Option<Rc<File>>,
-    buffers: Vec<Vec<u8>>,
+    stock: Stock,
     nops: Vec<Ticket<op::Nop>>,
     reads: Vec<Ticket<OwnedRead>>,
 }
@@ -23,8 +42,7 @@ impl Implementation for Owned {
     fn new() -> Self {
         Self {
             ring: ring(),
-            file: None,
-            buffers: (0..SLOTS).map(|_| vec![0; PAGE]).collect(),
+            stock: Stock::default(),
             nops: Vec::with_capacity(SLOTS as usize),
             reads: Vec::with_capacity(SLOTS as usize),
         }
@@ -32,31 +50,36 @@ impl Implementation for Owned {
 
     #[inline(always)]
     fn nops(&mut self, batch: u32) {
-        for _ in 0..batch {
-            let ticket = self.ring.push(op::Nop::new()).expect("room");
-            self.nops.push(ticket);
-        }
-        for ticket in self.nops.drain(..) {
-            self.ring.wait(ticket).expect("a wait").expect("a NOP");
+        let Self { ring, nops, .. } = self;
+        nops.extend((0..batch).map(|_| ring.push(op::Nop::new()).expect("room")));
+        for ticket in nops.drain(..) {
+            ring.wait(ticket).expect("a wait").expect("a NOP");
         }
     }
 
     #[inline(always)]
     fn reads(&mut self, batch: u32, pages: &mut Pages) {
-        let file = self
-            .file
-            .get_or_insert_with(|| Rc::new(pages.file.try_clone().expect("a descriptor")));
-        for at in 0..batch {
-            let buffer = mem::take(&mut self.buffers[at as usize]);
-            let read = op::Read::new(Rc::clone(file), buffer).at(pages.next(at).offset);
-            self.reads.push(self.ring.push(read).expect("room"));
-        }
-        for (at, ticket) in self.reads.drain(..).enumerate() {
-            let done = self.ring.wait(ticket).expect("a wait");
-            let mut expected = Expected::of(1, PAGE as i32);
-            expected.take(done.result.expect("a read") as i32, 0);
-            self.buffers[at] = done.buf;
-        }
+        let Self {
+            ring, stock, reads, ..
+        } = self;
+        let stock = stock.parts(pages);
+        let first = stock.len() - batch as usize;
+        reads.extend(stock.drain(first..).map(|(file, buffer)| {
+            let read = op::Read::new(file, buffer).at(pages.next(0).offset);
+            ring.push(read).expect("room")
+        }));
+        stock.extend(reads.drain(..).map(|ticket| {
+            let done = ring.wait(ticket).expect("a wait");
+            expect_page(done.result.expect("a read"));
+            (done.file, done.buf)
+        }));
+    }
+}
+
+#[inline(always)]
+fn expect_page(bytes: usize) {
+    if bytes != PAGE {
+        super::failed(bytes as i32);
     }
 }
 
@@ -110,8 +133,7 @@ impl Implementation for Scoped {
             for ticket in &mut tickets[..batch as usize] {
                 let ticket = ticket.take().expect("a ticket");
                 let done = scope.wait(ticket).expect("a wait");
-                let mut expected = Expected::of(1, PAGE as i32);
-                expected.take(done.result.expect("a read") as i32, 0);
+                expect_page(done.result.expect("a read"));
             }
         });
     }
@@ -120,16 +142,14 @@ impl Implementation for Scoped {
 /// Results come with tags.
 pub(crate) struct Tagged {
     ring: Ring,
-    file: Option<Rc<File>>,
-    buffers: Vec<Vec<u8>>,
+    stock: Stock,
 }
 
 impl Implementation for Tagged {
     fn new() -> Self {
         Self {
             ring: ring(),
-            file: None,
-            buffers: (0..SLOTS).map(|_| vec![0; PAGE]).collect(),
+            stock: Stock::default(),
         }
     }
 
@@ -155,24 +175,23 @@ impl Implementation for Tagged {
 
     #[inline(always)]
     fn reads(&mut self, batch: u32, pages: &mut Pages) {
-        let file = self
-            .file
-            .get_or_insert_with(|| Rc::new(pages.file.try_clone().expect("a descriptor")));
-        for at in 0..batch {
-            let buffer = mem::take(&mut self.buffers[at as usize]);
-            let read = op::Read::new(Rc::clone(file), buffer).at(pages.next(at).offset);
-            self.ring.push_tagged(read, at.into()).expect("room");
+        let Self { ring, stock } = self;
+        let stock = stock.parts(pages);
+        let first = stock.len() - batch as usize;
+        for (at, (file, buffer)) in (0..).zip(stock.drain(first..)) {
+            let read = op::Read::new(file, buffer).at(pages.next(0).offset);
+            ring.push_tagged(read, at).expect("room");
         }
         let mut expected = Expected::of(batch, PAGE as i32);
-        for _ in 0..batch {
-            let event = self.ring.next_event().expect("an event");
+        stock.extend((0..batch).map(|_| {
+            let event = ring.next_event().expect("an event");
             let tag = event.tag();
             let Ok(done) = event.take::<OwnedRead>() else {
                 super::missing();
             };
             expected.take(done.result.expect("a read") as i32, tag);
-            self.buffers[tag as usize] = done.buf;
-        }
+            (done.file, done.buf)
+        }));
         expected.end();
     }
 }

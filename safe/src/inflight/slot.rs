@@ -5,6 +5,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use super::Table;
 use super::pool::List;
 use super::stored::{INLINE, Stored, Typed, Vtable};
 
@@ -16,17 +17,6 @@ pub(crate) struct Key(pub(crate) u64);
 impl Key {
     /// An index that no slot has: for completions that nobody waits for.
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
-
-    /// The key of the slot's first operation.
-    pub(super) fn first(index: u32) -> Self {
-        Self(index.into())
-    }
-
-    /// The key of the slot's next operation.
-    #[inline]
-    pub(super) fn next(self) -> Self {
-        Self(self.0.wrapping_add(1 << 32))
-    }
 
     #[inline]
     pub(crate) fn index(self) -> u32 {
@@ -70,10 +60,14 @@ impl Phase {
 /// A slot.
 #[repr(C, align(64))]
 pub(crate) struct Slot<R: 'static> {
-    /// The key of the operation, or of the next one while the slot is free.
-    pub(super) key: Cell<Key>,
-    /// While the slot is free, the next free one.
-    pub(super) next: Cell<u32>,
+    /// Where it lies in the table. With the generation it is the key of the operation, or of the next one while
+    /// the slot is free.
+    pub(super) index: u32,
+    /// How often the slot was freed.
+    pub(super) generation: Cell<u32>,
+    /// While the slot is free, the next free one; null if it is the last.
+    pub(super) next: Cell<*const Self>,
+    pub(super) table: Cell<*const Table<R>>,
     pub(super) phase: Cell<Phase>,
     /// Whether the operation borrows from a scope.
     pub(super) scoped: Cell<bool>,
@@ -90,14 +84,20 @@ pub(crate) struct Slot<R: 'static> {
     pub(super) payload: UnsafeCell<Payload>,
 }
 
-#[repr(C, align(64))]
+#[repr(C, align(16))]
 pub(super) struct Payload(pub(super) MaybeUninit<[u8; INLINE]>);
 
 impl<R: Copy + 'static> Slot<R> {
     /// What the kernel knows its operation by.
     #[inline]
     pub(crate) fn key(&self) -> Key {
-        self.key.get()
+        Key(u64::from(self.index) | u64::from(self.generation.get()) << 32)
+    }
+
+    /// The table that the slot is of.
+    #[inline]
+    pub(crate) fn table(&self) -> *const Table<R> {
+        self.table.get()
     }
 
     /// What it is used for.
@@ -159,6 +159,11 @@ impl<R: Copy + 'static> Slot<R> {
     /// Ends an operation whose final completion is kept elsewhere.
     pub(crate) fn end(&self, phase: Phase) {
         self.phase.set(phase);
+    }
+
+    /// Brings the functions of the operation, which its handle knows.
+    pub(crate) fn bring(&self, vtable: &'static Vtable<R>) {
+        self.vtable.set(Some(vtable));
     }
 
     /// Whether the operation is a `T`.

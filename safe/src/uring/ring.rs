@@ -12,7 +12,7 @@ use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, WaitError};
-use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Stored, Table, Terms};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
 ///
@@ -113,11 +113,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             scoped: false,
             stream: false,
             tag: 0,
-            vtable: <O as Stored<Cqe>>::VTABLE,
+            vtable: None,
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms, O::prepare) }?;
-        Ok(Ticket::new(self.table, slot))
+        Ok(Ticket::new(slot))
     }
 
     /// Waits until the operation is over, and gives its result.
@@ -171,7 +171,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline]
-    pub(super) fn wait_until_done<O>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
+    pub(super) fn wait_until_done<O: Operation>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
         self.own(ticket);
         while !ticket.is_done() {
             self.advance()?;
@@ -180,7 +180,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline]
-    fn own<O>(&self, ticket: &Ticket<O>) {
+    fn own<O: Operation>(&self, ticket: &Ticket<O>) {
         assert!(ticket.is_of(self.table), "the ticket is another ring's");
     }
 
@@ -318,16 +318,16 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
         let mut count = 0;
-        for completion in self.raw.completion() {
+        self.raw.take_all(|completion| {
             count += 1;
-            if let Some(Found { slot, last }) = sort(table, &completion) {
+            if let Some(Found { slot, last }) = sort(table, completion) {
                 table.push_event(Kept {
                     key: slot.key(),
                     completion: slot.completion(),
                     last,
                 });
             }
-        }
+        });
         // Only now, with the head of the completion queue published: this runs code of the user's.
         table.dispose();
         count
@@ -358,6 +358,20 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
         }
         _ => sort_others(table, slot, Cqe::of(completion)),
     }
+}
+
+/// The event that a completion is, if it is the only one of a tagged operation.
+#[inline]
+pub(super) fn direct<'table, C: cqueue::EntryMarker>(
+    table: &'table Table<Cqe>,
+    completion: &C,
+) -> Option<Found<'table>> {
+    let slot = table.find(Key(completion.user_data()))?;
+    let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
+    simple.then(|| {
+        slot.finish(Phase::Ready, Cqe::of(completion));
+        Found { slot, last: true }
+    })
 }
 
 #[inline]

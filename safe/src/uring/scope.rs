@@ -106,14 +106,14 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
             scoped: true,
             stream: false,
             tag: 0,
-            vtable: <O as Stored<Cqe>>::VTABLE,
+            vtable: Some(<O as Stored<Cqe>>::VTABLE),
         };
         // SAFETY: the terms are those of one result for a handle. What the operation borrows outlives the call
         // of `scope`, which does not end before the operation is over and dropped, and the handle is bound to
         // the closure by 'scope.
         let slot = unsafe { self.ring.start(operation, terms, O::prepare) }?;
         Ok(ScopedTicket {
-            ticket: Ticket::new(self.ring.shared(), slot),
+            ticket: Ticket::new(slot),
             scope: PhantomData,
         })
     }
@@ -164,12 +164,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Debug for Scope<'_, '_, S, 
 /// As [`Ticket`], of an operation of a [`Scope`]. Forgetting it leaks nothing: the end of the scope waits for
 /// the operation and drops it.
 #[must_use = "dropping a ticket cancels its operation"]
-pub struct ScopedTicket<'scope, O> {
+pub struct ScopedTicket<'scope, O: Operation> {
     ticket: Ticket<O>,
     scope: PhantomData<&'scope mut &'scope ()>,
 }
 
-impl<O> ScopedTicket<'_, O> {
+impl<O: Operation> ScopedTicket<'_, O> {
     /// As [`Ticket::is_done`].
     pub fn is_done(&self) -> bool {
         self.ticket.is_done()
@@ -186,7 +186,7 @@ impl<O> ScopedTicket<'_, O> {
     }
 }
 
-impl<O> Debug for ScopedTicket<'_, O> {
+impl<O: Operation> Debug for ScopedTicket<'_, O> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         Debug::fmt(&self.ticket, f)
     }
