@@ -26,7 +26,6 @@ pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
 use slot::Payload;
 pub(crate) use slot::{Key, Phase, Slot};
-use stored::write;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
@@ -106,36 +105,35 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.used.get()
     }
 
-    /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
-    ///
-    /// The slot may be free, if a completion names the key that its next operation will have.
+    /// All slots, to find those of many completions.
     #[inline]
-    pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
-        self.slots
-            .get(key.index() as usize)
-            .filter(|slot| slot.key() == key)
+    pub(crate) fn slots(&self) -> Slots<'_, R> {
+        Slots(&self.slots)
     }
 
-    /// Moves an operation into a free slot, or answers it if there is none. The slot is nobody's until
-    /// [`commit`](Self::commit) or [`withdraw`](Self::withdraw): if neither is called it is lost, and the
-    /// operation leaked.
+    /// See [`Slots::find`].
     #[inline]
-    pub(crate) fn place<T>(&self, operation: T) -> Result<&Slot<R>, T> {
+    pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
+        self.slots().find(key)
+    }
+
+    /// A free slot, if there is one. It is nobody's until [`commit`](Self::commit) or
+    /// [`withdraw`](Self::withdraw): if neither is called it is lost, and the operation that was placed there
+    /// leaked.
+    #[inline]
+    pub(crate) fn reserve(&self) -> Option<&Slot<R>> {
         // SAFETY: null, or one of the table's slots.
-        let Some(slot) = (unsafe { self.free.get().as_ref() }) else {
-            return Err(operation);
-        };
+        let slot = unsafe { self.free.get().as_ref() }?;
         self.free.set(slot.next.get());
-        // SAFETY: the slot was free, and is nobody else's now.
-        unsafe { write(slot.payload(), operation) };
-        Ok(slot)
+        Some(slot)
     }
 
     /// Takes back an operation that the kernel has not been given.
     ///
     /// # Safety
     ///
-    /// `slot` was given out for this type by [`place`](Self::place) of this table, and is not used again.
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table, holds an operation of this type, and is
+    /// not used again.
     pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
@@ -147,8 +145,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// `slot` was given out by [`place`](Self::place) of this table and not committed before, and `terms` are
-    /// right for the type that was placed.
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table and not committed before, and `terms` are
+    /// right for the type that was placed there.
     #[inline]
     pub(crate) unsafe fn commit(&self, slot: &Slot<R>, terms: Terms<R>) {
         slot.phase.set(terms.phase);
@@ -172,13 +170,13 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// # Safety
     ///
     /// The slot holds a `T` whose final completion has been taken, and the caller is the only one who may
-    /// take it.
+    /// take it. `scoped` is what the terms said.
     #[inline]
-    pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>) -> T {
+    pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>, scoped: bool) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
         // SAFETY: as above; the payload was read.
-        unsafe { self.free(slot) };
+        unsafe { self.free(slot, scoped) };
         operation
     }
 
@@ -186,9 +184,9 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// The slot is in use, its payload was read or is to be leaked, and nobody uses it any more.
     #[inline]
-    unsafe fn free(&self, slot: &Slot<R>) {
+    unsafe fn free(&self, slot: &Slot<R>, scoped: bool) {
         self.used.set(self.used.get() - 1);
-        if slot.scoped.get() {
+        if scoped {
             self.scoped.set(self.scoped.get() - 1);
         }
         slot.phase.set(Phase::Free);
@@ -223,7 +221,7 @@ impl<R: Copy + Default + 'static> Table<R> {
         // The slot is nobody's while the user's code runs, and free afterwards, also if that panics.
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
-            unsafe { self.free(slot) }
+            unsafe { self.free(slot, slot.scoped.get()) }
         });
         slot.phase.set(Phase::Ended);
         // SAFETY: as above.
@@ -241,7 +239,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     pub(crate) unsafe fn forget(&self, slot: &Slot<R>) {
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
-            unsafe { self.free(slot) }
+            unsafe { self.free(slot, slot.scoped.get()) }
         });
         if let Some(vtable) = slot.vtable.get() {
             // SAFETY: as above.
@@ -456,6 +454,22 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.dispose_all(&self.events);
         self.abandoned.set(true);
         self.used.get() == 0
+    }
+}
+
+/// The slots of a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots<'table, R: 'static>(&'table [Slot<R>]);
+
+impl<'table, R: Copy + 'static> Slots<'table, R> {
+    /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
+    ///
+    /// The slot may be free, if a completion names the key that its next operation will have.
+    #[inline]
+    pub(crate) fn find(self, key: Key) -> Option<&'table Slot<R>> {
+        self.0
+            .get(key.index() as usize)
+            .filter(|slot| slot.key() == key)
     }
 }
 

@@ -3,11 +3,10 @@
 use std::any::TypeId;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::ptr;
 
 use super::Table;
 use super::pool::List;
-use super::stored::{INLINE, Stored, Typed, Vtable};
+use super::stored::{INLINE, Stored, Vtable, type_id, write};
 
 /// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
 /// slot had before.
@@ -123,6 +122,17 @@ impl<R: Copy + 'static> Slot<R> {
         self.payload.get().cast()
     }
 
+    /// Moves an operation into the slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot was reserved, and holds no operation.
+    #[inline]
+    pub(crate) unsafe fn place<T>(&self, operation: T) {
+        // SAFETY: by the caller's promise it is nobody else's.
+        unsafe { write(self.payload(), operation) };
+    }
+
     /// Whether a completion has come that was not the final one; it is in [`completion`](Self::completion).
     #[inline]
     pub(crate) fn begun(&self) -> bool {
@@ -151,6 +161,13 @@ impl<R: Copy + 'static> Slot<R> {
         self.phase.set(phase);
     }
 
+    /// As [`finish`](Self::finish), with a completion that `fill` writes.
+    #[inline]
+    pub(crate) fn finish_with(&self, phase: Phase, fill: impl FnOnce(&Cell<R>)) {
+        fill(&self.completion);
+        self.phase.set(phase);
+    }
+
     /// Keeps a completion that somebody is about to take.
     pub(crate) fn keep(&self, completion: R) {
         self.completion.set(completion);
@@ -169,9 +186,10 @@ impl<R: Copy + 'static> Slot<R> {
     /// Whether the operation is a `T`.
     #[inline]
     pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
-        // Two types have different identities, so tables of functions that are one are of one type.
+        // Functions that are one give one identity, and two types have two.
         self.vtable.get().is_some_and(|vtable| {
-            ptr::eq(vtable, Typed::<T>::vtable()) || (vtable.type_id)() == TypeId::of::<T>()
+            vtable.type_id as *const () as usize == type_id::<T> as *const () as usize
+                || (vtable.type_id)() == TypeId::of::<T>()
         })
     }
 }

@@ -120,7 +120,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             return None;
         }
         self.raw
-            .take_first_if(|completion| direct(table, completion))
+            .take_first_if(|completion| direct(table.slots(), completion))
     }
 
     #[inline(never)]
@@ -149,7 +149,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         let found = self
             .raw
             .completion()
-            .find_map(|completion| sort(table, &completion));
+            .find_map(|completion| sort(table, table.slots(), &completion));
         // With the head of the completion queue published; this runs code of the user's.
         table.dispose();
         found
@@ -202,7 +202,7 @@ impl<'ring> Event<'ring> {
         mem::forget(self);
         // SAFETY: the slot holds an `O`, as it says. An operation with one result has an event for the final
         // completion alone, which is this; tagged operations have no handle.
-        Ok(unsafe { table.take::<O>(slot).complete(slot.completion()) })
+        Ok(unsafe { table.take::<O>(slot, false).complete(slot.completion()) })
     }
 
     /// The item, if the operation is an `M`. With the last one, what the operation owned comes back.
@@ -221,7 +221,7 @@ impl<'ring> Event<'ring> {
         // completion once.
         let item = unsafe { M::item(inflight::at::<M>(slot.payload()), slot.completion()) };
         // SAFETY: after the final completion; tagged operations have no handle.
-        let rest = last.then(|| unsafe { table.take::<M>(slot) }.rest());
+        let rest = last.then(|| unsafe { table.take::<M>(slot, false) }.rest());
         Ok((item, rest))
     }
 }

@@ -12,7 +12,7 @@ use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, WaitError};
-use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Table, Terms};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
 ///
@@ -137,7 +137,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         ticket: Ticket<O>,
     ) -> Result<O::Output, WaitError<Ticket<O>>> {
         match self.wait_until_done(&ticket) {
-            Ok(()) => Ok(ticket.take()),
+            Ok(()) => Ok(ticket.take(false)),
             Err(error) => Err(WaitError { error, ticket }),
         }
     }
@@ -164,13 +164,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             }
         }
         Ok(if ticket.is_done() {
-            Ok(ticket.take())
+            Ok(ticket.take(false))
         } else {
             Err(ticket)
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn wait_until_done<O: Operation>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
         self.own(ticket);
         while !ticket.is_done() {
@@ -191,7 +191,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// `terms` are right for a `T` and for what becomes of the answer; no handle outlives what `T` borrows,
     /// and neither does the operation. `prepare` leaves an entry that is sound to push as long as the value
     /// lies in the table.
-    #[inline]
+    // The compiler weighs the whole of it; what usually runs is little, and less where the operation is known.
+    #[inline(always)]
     pub(super) unsafe fn start<T>(
         &mut self,
         operation: T,
@@ -200,10 +201,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ) -> Result<NonNull<Slot<Cqe>>, Rejected<T>> {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
-        let slot = match table.place(operation) {
-            Ok(slot) => slot,
-            Err(operation) => return Err(Rejected::new(Reason::Table, operation)),
+        let Some(slot) = table.reserve() else {
+            return Err(Rejected::new(Reason::Table, operation));
         };
+        // SAFETY: the slot was reserved just now.
+        unsafe { slot.place(operation) };
         // SAFETY: the operation was placed there just now; nobody else knows of it.
         let operation = unsafe { &mut *inflight::at::<T>(slot.payload()) };
         // SAFETY: by the caller's promise, and because the operation now lies in the table, which keeps it
@@ -259,7 +261,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Submits what is queued, and waits until at least one completion has come.
-    #[inline]
+    // Apart, so that taking a result that is there is small.
+    #[inline(never)]
     pub(super) fn advance(&mut self) -> io::Result<()> {
         if self.reap() == 0 {
             self.wait_for_completion()?;
@@ -317,10 +320,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     pub(super) fn reap(&mut self) -> usize {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
+        let slots = table.slots();
         let mut count = 0;
         self.raw.take_all(|completion| {
             count += 1;
-            if let Some(Found { slot, last }) = sort(table, completion) {
+            if let Some(Found { slot, last }) = sort(table, slots, completion) {
                 table.push_event(Kept {
                     key: slot.key(),
                     completion: slot.completion(),
@@ -344,32 +348,32 @@ pub(super) struct Found<'table> {
 #[inline]
 pub(super) fn sort<'table, C: cqueue::EntryMarker>(
     table: &'table Table<Cqe>,
+    slots: Slots<'table, Cqe>,
     completion: &C,
 ) -> Option<Found<'table>> {
-    let slot = table.find(Key(completion.user_data()))?;
-    match slot.phase() {
-        Phase::Awaited if !is_more(completion) => {
-            slot.finish(Phase::Done, Cqe::of(completion));
-            None
-        }
-        Phase::Tagged if !is_more(completion) && !slot.begun() => {
-            slot.finish(Phase::Ready, Cqe::of(completion));
-            Some(Found { slot, last: true })
-        }
-        _ => sort_others(table, slot, Cqe::of(completion)),
+    let slot = slots.find(Key(completion.user_data()))?;
+    let phase = slot.phase();
+    if phase == Phase::Awaited && !is_more(completion) {
+        slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
+        return None;
     }
+    if phase == Phase::Tagged && !is_more(completion) && !slot.begun() {
+        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        return Some(Found { slot, last: true });
+    }
+    sort_others(table, slot, Cqe::of(completion))
 }
 
 /// The event that a completion is, if it is the only one of a tagged operation.
 #[inline]
 pub(super) fn direct<'table, C: cqueue::EntryMarker>(
-    table: &'table Table<Cqe>,
+    slots: Slots<'table, Cqe>,
     completion: &C,
 ) -> Option<Found<'table>> {
-    let slot = table.find(Key(completion.user_data()))?;
+    let slot = slots.find(Key(completion.user_data()))?;
     let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
     simple.then(|| {
-        slot.finish(Phase::Ready, Cqe::of(completion));
+        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
         Found { slot, last: true }
     })
 }

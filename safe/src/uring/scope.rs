@@ -129,7 +129,7 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         ticket: ScopedTicket<'scope, O>,
     ) -> Result<O::Output, WaitError<ScopedTicket<'scope, O>>> {
         match self.ring.wait_until_done(&ticket.ticket) {
-            Ok(()) => Ok(ticket.ticket.take()),
+            Ok(()) => Ok(ticket.ticket.take(true)),
             Err(error) => Err(WaitError { error, ticket }),
         }
     }

@@ -5,6 +5,8 @@ mod error;
 mod file;
 mod nop;
 
+use std::cell::Cell;
+
 pub use error::Error;
 pub use file::{Completed, Read, Write};
 pub use nop::Nop;
@@ -19,7 +21,8 @@ pub struct Cqe {
     pub result: i32,
     /// `IORING_CQE_F_*`; the functions of [`cqueue`] read them.
     pub flags: u32,
-    /// The second half, in rings whose completions have 32 bytes; zero elsewhere.
+    /// The second half, in rings whose completions have 32 bytes. In others it means nothing, but for `extra[1]`
+    /// if the flags have `IORING_CQE_F_NOTIF`: then that is the result of the notification.
     pub extra: [u64; 2],
 }
 
@@ -31,6 +34,22 @@ impl Cqe {
             result,
             flags,
             extra,
+        }
+    }
+
+    /// Writes a completion into `kept`, which has had none but of rings of the same type.
+    #[inline]
+    pub(super) fn keep<C: cqueue::EntryMarker>(kept: &Cell<Self>, completion: &C) {
+        if C::BUILD_FLAGS != 0 {
+            return kept.set(Self::of(completion));
+        }
+        // The second half means nothing in such a ring.
+        let (result, flags, _) = completion.fields();
+        let kept = kept.as_ptr();
+        // SAFETY: a cell may be written through its pointer by the thread that has it.
+        unsafe {
+            (*kept).result = result;
+            (*kept).flags = flags;
         }
     }
 
