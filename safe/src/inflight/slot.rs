@@ -48,7 +48,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn is_in_flight(self) -> bool {
+    fn is_in_flight(self) -> bool {
         matches!(
             self,
             Self::Awaited | Self::Halfway | Self::Orphan | Self::Tagged | Self::Stream
@@ -103,6 +103,11 @@ impl<R: Copy + 'static> Slot<R> {
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
         self.phase.get()
+    }
+
+    /// Whether its operation is in flight.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.phase.get().is_in_flight()
     }
 
     /// The tag that came with the operation.
