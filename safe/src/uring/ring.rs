@@ -37,15 +37,15 @@ impl Ring {
     pub fn new(capacity: u32) -> io::Result<Self> {
         Self::builder().build(capacity)
     }
+
+    /// A ring with other than the usual set-up. [`SetupBuilder::new`] makes those of other entry sizes.
+    #[must_use]
+    pub fn builder() -> SetupBuilder {
+        SetupBuilder::new()
+    }
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
-    /// A ring with other than the usual set-up.
-    #[must_use]
-    pub fn builder() -> SetupBuilder<S, C> {
-        SetupBuilder::new()
-    }
-
     pub(super) fn assemble(raw: IoUring<S, C>, setup: Setup, capacity: u32) -> Self {
         Self {
             raw: ManuallyDrop::new(raw),
