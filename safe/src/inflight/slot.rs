@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
+use std::ptr;
 
 use super::Table;
 use super::pool::List;
@@ -193,7 +194,7 @@ impl<R: Copy + 'static> Slot<R> {
     pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
         // Functions that are one give one identity, and two types have two.
         self.vtable.get().is_some_and(|vtable| {
-            vtable.type_id as *const () as usize == type_id::<T> as *const () as usize
+            ptr::eq(vtable.type_id as *const (), type_id::<T> as *const ())
                 || (vtable.type_id)() == TypeId::of::<T>()
         })
     }

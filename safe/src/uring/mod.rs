@@ -65,4 +65,4 @@ pub use ring::Ring;
 pub use scope::{Scope, ScopedTicket};
 pub use setup::{Setup, SetupBuilder};
 pub use stream::Stream;
-pub use ticket::{Ticket, Token, WaitError};
+pub use ticket::{Ticket, Token, Tried, WaitError};

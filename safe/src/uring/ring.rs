@@ -11,7 +11,7 @@ use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
-use super::ticket::{Ticket, WaitError};
+use super::ticket::{Ticket, Tried, WaitError};
 use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
@@ -153,10 +153,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ///
     /// If the ticket is another ring's.
     #[inline]
-    pub fn try_wait<O: Operation>(
-        &mut self,
-        ticket: Ticket<O>,
-    ) -> Result<Result<O::Output, Ticket<O>>, WaitError<Ticket<O>>> {
+    pub fn try_wait<O: Operation>(&mut self, ticket: Ticket<O>) -> Tried<O> {
         self.own(&ticket);
         if !ticket.is_done() {
             if let Err(error) = self.poll() {
