@@ -193,6 +193,12 @@ fn a_panic_within_a_chain_shows_the_kernel_nothing_of_it() {
     let chain = op::link(write, op::Read::new(bomb, vec![0; 8]));
     let caught = catch_unwind(AssertUnwindSafe(|| ring.push_chain(chain).map(drop)));
     assert!(caught.is_err());
+    // Nothing of it is left in the ring either.
+    assert!(ring.is_empty());
+    let nops = [(); 8].map(|()| ring.push(op::Nop::new()).expect("room"));
+    for nop in nops {
+        ring.wait(nop).expect("waited").expect("a NOP");
+    }
     // What is pushed next is not linked to anything.
     let ticket = ring.push(op::Nop::new()).expect("room");
     assert_eq!(ring.submit().expect("submitted"), 1);

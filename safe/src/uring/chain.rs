@@ -1,5 +1,6 @@
 //! Pushing chains: all of one, or nothing.
 
+use std::mem;
 use std::ptr::NonNull;
 
 use super::op::{Cqe, Drain, Linked, Operation, assert_small};
@@ -279,6 +280,29 @@ impl<S: squeue::EntryMarker> Drop for Open<'_, S> {
     }
 }
 
+/// A chain that was placed, and is dropped if this is.
+struct Unseen<'a, H: Members> {
+    placed: H::Placed,
+    loader: &'a Loader,
+}
+
+impl<H: Members> Unseen<'_, H> {
+    /// Takes it back.
+    fn withdraw(self) -> H {
+        let (placed, loader) = (self.placed, self.loader);
+        mem::forget(self);
+        // SAFETY: it was placed, and the kernel was not told of it.
+        unsafe { H::withdraw(placed, loader) }
+    }
+}
+
+impl<H: Members> Drop for Unseen<'_, H> {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        drop(unsafe { H::withdraw(self.placed, self.loader) });
+    }
+}
+
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// Queues a chain of operations, which the kernel begins one after the other, and never sees in part. Each has
     /// a ticket of its own; [`wait_chain`](Self::wait_chain) waits for all.
@@ -327,6 +351,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             Ok(placed) => placed,
             Err(chain) => return Err(Rejected::new(Reason::Table, chain)),
         };
+        // Outlives the open queue, which takes the entries back first if code of the user's panics.
+        let unseen = Unseen::<H> {
+            placed,
+            loader: &loader,
+        };
         let queue = self.raw.submission();
         let mut open = Open {
             before: queue.position(),
@@ -335,10 +364,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         // SAFETY: they were placed just now, and the table keeps them until their final completions have come.
         if !unsafe { H::push(placed, &mut open, Flags::empty(), Flags::empty()) } {
             drop(open);
-            // SAFETY: the kernel was not told of them.
-            let chain = unsafe { H::withdraw(placed, &loader) };
-            return Err(Rejected::new(self.why_full(), chain));
+            return Err(Rejected::new(self.why_full(), unseen.withdraw()));
         }
+        mem::forget(unseen);
         // Shows the kernel all entries with one store.
         open.before = open.queue.position();
         drop(open);
