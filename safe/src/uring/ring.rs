@@ -6,7 +6,9 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 
-use super::op::{Cqe, Operation};
+use super::drains::PastDrains;
+use super::message;
+use super::op::{Cqe, Operation, assert_small};
 use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
@@ -25,6 +27,8 @@ where
     pub(super) raw: ManuallyDrop<IoUring<S, C>>,
     table: Shared<Cqe>,
     setup: Setup,
+    /// Where entries may wait in the kernel for all before them: what is to be cancelled past those.
+    pub(super) past: Option<PastDrains>,
 }
 
 impl Ring {
@@ -51,6 +55,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             raw: ManuallyDrop::new(raw),
             table: Shared::new(capacity),
             setup,
+            past: None,
         }
     }
 
@@ -108,6 +113,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// [`Rejected`] has the operation, and says what is full.
     #[inline]
     pub fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>, Rejected<O>> {
+        assert_small::<O>();
         let terms = Terms {
             phase: Phase::Awaited,
             scoped: false,
@@ -177,7 +183,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline]
-    fn own<O: Operation>(&self, ticket: &Ticket<O>) {
+    pub(super) fn own<O: Operation>(&self, ticket: &Ticket<O>) {
         assert!(ticket.is_of(self.table), "the ticket is another ring's");
     }
 
@@ -225,7 +231,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[cold]
-    fn why_full(&mut self) -> Reason {
+    pub(super) fn why_full(&mut self) -> Reason {
         if self.raw.submission().capacity() == 0 {
             Reason::Forked
         } else {
@@ -283,6 +289,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             if self.table().has_unwanted() {
                 self.queue_cancellations();
             }
+            if self.past.is_some() && want > 0 {
+                return self.enter_past_drains(want);
+            }
             match self.raw.submit_and_wait(want) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
@@ -291,7 +300,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[cold]
-    fn queue_cancellations(&mut self) {
+    pub(super) fn queue_cancellations(&mut self) {
         while !self.raw.submission().is_full() {
             let Some(key) = self.table().next_unwanted() else {
                 return;
@@ -301,7 +310,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Queues a cancellation whose outcome nobody waits for.
-    fn push_cancel(&mut self, key: Key) {
+    pub(super) fn push_cancel(&mut self, key: Key) {
+        if let Some(past) = &mut self.past {
+            return past.add(key);
+        }
         // SAFETY: a cancellation names no memory.
         let _ = unsafe {
             self.raw.push_one(|entry| {
@@ -312,7 +324,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
     }
 
-    /// Takes all completions out of the queue, and answers how many there were of operations in the table.
+    /// Takes all completions out of the queue, and answers how many there were, but for those of nobody.
     #[inline]
     pub(super) fn reap(&mut self) -> usize {
         // SAFETY: the ring is the table's owner.
@@ -321,6 +333,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         let mut count = 0;
         self.raw.take_all(|completion| {
             let Some(slot) = slots.find(Key(completion.user_data())) else {
+                count += usize::from(message::keep(table, completion));
                 return;
             };
             count += 1;
