@@ -2,6 +2,8 @@
 //!
 //! [`Ring`] is the ring without `unsafe`; [`raw`] is the one for those who write runtimes.
 
+mod addr;
+mod buf_group;
 mod event;
 mod handle;
 pub mod op;
@@ -14,6 +16,8 @@ mod stored;
 mod stream;
 mod ticket;
 
+pub use addr::{Addr, Family};
+pub use buf_group::{BufGroup, Bundle, Lent};
 pub use event::Event;
 pub use handle::Handle;
 pub use rejected::{Reason, Rejected};

@@ -6,13 +6,14 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 
+use super::buf_group::Retired;
 use super::op::{Cqe, Operation};
 use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, WaitError};
-use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Table, Terms};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Stored, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
 ///
@@ -25,6 +26,7 @@ where
     pub(super) raw: ManuallyDrop<IoUring<S, C>>,
     table: Shared<Cqe>,
     setup: Setup,
+    pub(super) retired: Retired,
 }
 
 impl Ring {
@@ -51,6 +53,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             raw: ManuallyDrop::new(raw),
             table: Shared::new(capacity),
             setup,
+            retired: Retired::default(),
         }
     }
 
@@ -112,8 +115,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             phase: Phase::Awaited,
             scoped: false,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
-            vtable: None,
+            vtable: O::NOTES.then_some(<O as Stored<Cqe>>::VTABLE),
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms, O::prepare) }?;
@@ -348,11 +352,11 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
 ) -> Option<Found<'table>> {
     let slot = table.find(Key(completion.user_data()))?;
     match slot.phase() {
-        Phase::Awaited if !is_more(completion) => {
+        Phase::Awaited if is_plain(completion) => {
             slot.finish(Phase::Done, Cqe::of(completion));
             None
         }
-        Phase::Tagged if !is_more(completion) && !slot.begun() => {
+        Phase::Tagged if is_plain(completion) && !slot.begun() => {
             slot.finish(Phase::Ready, Cqe::of(completion));
             Some(Found { slot, last: true })
         }
@@ -367,16 +371,18 @@ pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     completion: &C,
 ) -> Option<Found<'table>> {
     let slot = table.find(Key(completion.user_data()))?;
-    let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
+    let simple = slot.phase() == Phase::Tagged && is_plain(completion) && !slot.begun();
     simple.then(|| {
         slot.finish(Phase::Ready, Cqe::of(completion));
         Found { slot, last: true }
     })
 }
 
+/// Whether it is final, and names no buffer, so that there is nothing to note.
 #[inline]
-fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
-    cqueue::more(completion.fields().1)
+fn is_plain<C: cqueue::EntryMarker>(completion: &C) -> bool {
+    const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
+    completion.fields().1 & SPECIAL == 0
 }
 
 #[cold]
@@ -384,8 +390,12 @@ fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
 fn sort_others<'table>(
     table: &Table<Cqe>,
     slot: &'table Slot<Cqe>,
-    completion: Cqe,
+    mut completion: Cqe,
 ) -> Option<Found<'table>> {
+    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Free {
+        // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
+        unsafe { slot.note(&mut completion) };
+    }
     let last = !completion.more();
     let completion = if slot.is_stream() {
         completion

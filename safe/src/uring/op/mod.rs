@@ -1,13 +1,40 @@
 //! Operations: what to do, with which file and which memory. A value of one of these types does nothing until
 //! it is given to a [`Ring`](super::Ring), which owns it until the operation is over.
 
+mod accept;
+mod answered;
+mod control;
+mod end;
 mod error;
 mod file;
+mod message;
+mod msg_flags;
 mod nop;
+mod recv;
+mod recv_msg_multishot;
+mod select;
+mod send;
+mod socket;
+mod sockopt;
 
+pub use accept::{Accept, AcceptMultishot};
+pub use answered::Answered;
+pub use control::{ControlMessage, ReceivedControl, SentControl};
+pub use end::{End, Ended};
 pub use error::Error;
 pub use file::{Completed, Read, Write};
+pub use message::{Received, RecvMsg, RecvMsgSelect, SendMsg, SendMsgZc};
 pub use nop::Nop;
+pub use recv::Recv;
+pub use recv_msg_multishot::{Message, RecvMsgMultishot};
+pub use select::{
+    ReadMultishot, ReadSelect, RecvBundle, RecvBundleMultishot, RecvMultishot, RecvSelect,
+};
+pub use send::{Destination, Send, SendZc, Sent};
+pub use socket::{Bind, Connect, Listen, Shutdown, Socket, SocketType};
+pub use sockopt::{
+    BytesToReceive, BytesToSend, GetSockName, GetSockOpt, SetSockOpt, SockOpt, SockOptValue,
+};
 
 use super::raw::cqueue;
 pub use super::raw::squeue::Entry;
@@ -69,6 +96,19 @@ pub unsafe trait Operation: Sized {
     /// What comes back when the operation is over.
     type Output;
 
+    /// Whether [`note`](Self::note) is to be called.
+    const NOTES: bool = false;
+
+    /// Sees a completion that names a provided buffer when the ring takes it from the kernel: in the order in which
+    /// the kernel posted the completions of all operations, which tickets and streams may change. What it changes
+    /// in the completion, `complete` sees. It must not panic, nor run code that is not its own.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a value for which `prepare` was called and which lies where it did then, `cqe` is a
+    /// completion of it, and each completion is given once. The kernel may be using the value's memory.
+    unsafe fn note(_this: *mut Self, _cqe: &mut Cqe) {}
+
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.
     fn prepare(&mut self, entry: &mut Entry);
@@ -98,6 +138,19 @@ pub unsafe trait Multishot: Sized {
 
     /// What comes back at the end.
     type Rest;
+
+    /// Whether [`note`](Self::note) is to be called.
+    const NOTES: bool = false;
+
+    /// Sees a completion that names a provided buffer when the ring takes it from the kernel: in the order in which
+    /// the kernel posted the completions of all operations, which tickets and streams may change. What it changes
+    /// in the completion, `item` sees. It must not panic, nor run code that is not its own.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a value for which `prepare` was called and which lies where it did then, `cqe` is a
+    /// completion of it, and each completion is given once. The kernel may be using the value's memory.
+    unsafe fn note(_this: *mut Self, _cqe: &mut Cqe) {}
 
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.
