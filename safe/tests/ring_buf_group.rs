@@ -470,7 +470,7 @@ fn a_lent_buffer_can_be_sent() {
     assert_eq!(f.group.available(), 2);
     let mut back = [0; 64];
     f.theirs.read_exact(&mut back).unwrap();
-    assert_eq!(*back, *data(1, 64));
+    assert_eq!(back[..], *data(1, 64));
 }
 
 /// Cancelled streams say so.
