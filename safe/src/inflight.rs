@@ -26,7 +26,6 @@ pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
 pub(crate) use slot::{Key, Phase, Slot};
 use slot::{NOTES, Payload, STREAM};
-use stored::write;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
@@ -36,8 +35,6 @@ pub(crate) struct Table<R: 'static> {
     free: Cell<*const Slot<R>>,
     /// The number of slots that are not free.
     used: Cell<u32>,
-    /// The number of slots in use whose operations borrow from a scope.
-    scoped: Cell<u32>,
     /// Whether the owner is gone; then the last handle frees the table.
     abandoned: Cell<bool>,
     /// Operations that nobody waits for and which should be cancelled.
@@ -84,7 +81,6 @@ impl<R: Copy + Default + 'static> Table<R> {
             slots: slots.collect(),
             free: Cell::new(ptr::null()),
             used: Cell::new(0),
-            scoped: Cell::new(0),
             abandoned: Cell::new(false),
             unwanted: UnsafeCell::default(),
             events: List::new(),
@@ -108,36 +104,35 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.used.get()
     }
 
-    /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
-    ///
-    /// The slot may be free, if a completion names the key that its next operation will have.
+    /// All slots, to find those of many completions.
     #[inline]
-    pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
-        self.slots
-            .get(key.index() as usize)
-            .filter(|slot| slot.key() == key)
+    pub(crate) fn slots(&self) -> Slots<'_, R> {
+        Slots(&self.slots)
     }
 
-    /// Moves an operation into a free slot, or answers it if there is none. The slot is nobody's until
-    /// [`commit`](Self::commit) or [`withdraw`](Self::withdraw): if neither is called it is lost, and the
-    /// operation leaked.
+    /// See [`Slots::find`].
     #[inline]
-    pub(crate) fn place<T>(&self, operation: T) -> Result<&Slot<R>, T> {
+    pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
+        self.slots().find(key)
+    }
+
+    /// A free slot, if there is one. It is nobody's until [`commit`](Self::commit) or
+    /// [`withdraw`](Self::withdraw): if neither is called it is lost, and the operation that was placed there
+    /// leaked.
+    #[inline]
+    pub(crate) fn reserve(&self) -> Option<&Slot<R>> {
         // SAFETY: null, or one of the table's slots.
-        let Some(slot) = (unsafe { self.free.get().as_ref() }) else {
-            return Err(operation);
-        };
+        let slot = unsafe { self.free.get().as_ref() }?;
         self.free.set(slot.next.get());
-        // SAFETY: the slot was free, and is nobody else's now.
-        unsafe { write(slot.payload(), operation) };
-        Ok(slot)
+        Some(slot)
     }
 
     /// Takes back an operation that the kernel has not been given.
     ///
     /// # Safety
     ///
-    /// `slot` was given out for this type by [`place`](Self::place) of this table, and is not used again.
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table, holds an operation of this type, and is
+    /// not used again.
     pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
@@ -149,8 +144,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// `slot` was given out by [`place`](Self::place) of this table and not committed before, and `terms` are
-    /// right for the type that was placed.
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table and not committed before, and `terms` are
+    /// right for the type that was placed there.
     #[inline]
     pub(crate) unsafe fn commit(&self, slot: &Slot<R>, terms: Terms<R>) {
         slot.phase.set(terms.phase);
@@ -166,9 +161,6 @@ impl<R: Copy + Default + 'static> Table<R> {
             slot.vtable.set(terms.vtable);
         }
         self.used.set(self.used.get() + 1);
-        if terms.scoped {
-            self.scoped.set(self.scoped.get() + 1);
-        }
     }
 
     /// Gives the operation out and frees its slot.
@@ -192,9 +184,6 @@ impl<R: Copy + Default + 'static> Table<R> {
     #[inline]
     unsafe fn free(&self, slot: &Slot<R>) {
         self.used.set(self.used.get() - 1);
-        if slot.scoped.get() {
-            self.scoped.set(self.scoped.get() - 1);
-        }
         slot.phase.set(Phase::Free);
         slot.generation.set(slot.generation.get().wrapping_add(1));
         self.put_back(slot);
@@ -294,12 +283,6 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.abandoned.get() && self.used.get() == 0
     }
 
-    /// Whether there are operations that borrow from a scope.
-    #[inline]
-    pub(crate) fn has_scoped(&self) -> bool {
-        self.scoped.get() != 0
-    }
-
     fn unwant(&self, key: Key, cancel: bool) {
         if cancel {
             // SAFETY: nobody else refers to it: each use is one expression.
@@ -324,10 +307,7 @@ impl<R: Copy + Default + 'static> Table<R> {
         loop {
             // SAFETY: as in `unwant`.
             let key = unsafe { &mut *self.unwanted.get() }.pop()?;
-            if self
-                .find(key)
-                .is_some_and(|slot| slot.phase().is_in_flight())
-            {
+            if self.find(key).is_some_and(Slot::is_in_flight) {
                 return Some(key);
             }
         }
@@ -409,19 +389,9 @@ impl<R: Copy + Default + 'static> Table<R> {
         unsafe { &mut *self.pool.get() }.pop(list)
     }
 
-    /// The number of operations in flight, of all or of those that borrow from a scope.
-    pub(crate) fn count_in_flight(&self, scoped: bool) -> usize {
-        if scoped && self.scoped.get() == 0 {
-            return 0;
-        }
-        let counted = |slot: &&Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
-        self.slots.iter().filter(counted).count()
-    }
-
     /// The keys of the operations in flight, of all or of those that borrow from a scope.
     pub(crate) fn in_flight(&self, scoped: bool) -> impl Iterator<Item = Key> {
-        let counted =
-            move |slot: &Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
+        let counted = move |slot: &Slot<R>| slot.is_in_flight() && slot.scoped.get() >= scoped;
         self.slots
             .iter()
             .filter(move |slot| counted(slot))
@@ -436,9 +406,6 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// No operation that borrows from a scope is in flight, and its handles are not used any more.
     pub(crate) unsafe fn sweep(&self) {
-        if self.scoped.get() == 0 {
-            return;
-        }
         for slot in &self.slots {
             if slot.scoped.get() && slot.phase() != Phase::Free {
                 // SAFETY: by the caller's promise.
@@ -460,6 +427,22 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.dispose_all(&self.events);
         self.abandoned.set(true);
         self.used.get() == 0
+    }
+}
+
+/// The slots of a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots<'table, R: 'static>(&'table [Slot<R>]);
+
+impl<'table, R: Copy + 'static> Slots<'table, R> {
+    /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
+    ///
+    /// The slot may be free, if a completion names the key that its next operation will have.
+    #[inline]
+    pub(crate) fn find(self, key: Key) -> Option<&'table Slot<R>> {
+        self.0
+            .get(key.index() as usize)
+            .filter(|slot| slot.key() == key)
     }
 }
 

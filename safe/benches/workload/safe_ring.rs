@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use safe::uring::{Ring, Ticket, op};
 
-use super::{Expected, Implementation, PAGE, Pages, SLOTS};
+use super::{Expected, FILE, Implementation, PAGE, Pages, SLOTS};
 
 type OwnedRead = op::Read<Rc<File>, Vec<u8>>;
 
@@ -68,18 +68,17 @@ impl Implementation for Owned {
             let read = op::Read::new(file, buffer).at(pages.next(0).offset);
             ring.push(read).expect("room")
         }));
-        stock.extend(reads.drain(..).map(|ticket| {
-            let done = ring.wait(ticket).expect("a wait");
-            expect_page(done.result.expect("a read"));
-            (done.file, done.buf)
-        }));
-    }
-}
-
-#[inline(always)]
-fn expect_page(bytes: usize) {
-    if bytes != PAGE {
-        super::failed(bytes as i32);
+        for ticket in reads.drain(..) {
+            let Ok(op::Completed {
+                result: Ok(PAGE),
+                file,
+                buf,
+            }) = ring.wait(ticket)
+            else {
+                super::missing();
+            };
+            stock.push((file, buf));
+        }
     }
 }
 
@@ -99,41 +98,60 @@ impl Implementation for Scoped {
 
     #[inline(always)]
     fn nops(&mut self, batch: u32) {
+        match batch {
+            1 => self.nops_of::<1>(),
+            8 => self.nops_of::<8>(),
+            32 => self.nops_of::<32>(),
+            _ => self.nops_of::<128>(),
+        }
+    }
+
+    #[inline(always)]
+    fn reads(&mut self, batch: u32, pages: &mut Pages) {
+        match batch {
+            1 => self.reads_of::<1>(pages),
+            8 => self.reads_of::<8>(pages),
+            32 => self.reads_of::<32>(pages),
+            _ => self.reads_of::<128>(pages),
+        }
+    }
+}
+
+impl Scoped {
+    #[inline(always)]
+    fn nops_of<const BATCH: usize>(&mut self) {
         self.ring.scope(|scope| {
-            let mut tickets: [Option<_>; SLOTS as usize] = [const { None }; SLOTS as usize];
-            for ticket in &mut tickets[..batch as usize] {
+            let mut tickets = [const { None }; BATCH];
+            for ticket in &mut tickets {
                 *ticket = Some(scope.push(op::Nop::new()).expect("room"));
             }
-            for ticket in &mut tickets[..batch as usize] {
-                let ticket = ticket.take().expect("a ticket");
+            for ticket in tickets.into_iter().flatten() {
                 scope.wait(ticket).expect("a wait").expect("a NOP");
             }
         });
     }
 
     #[inline(always)]
-    fn reads(&mut self, batch: u32, pages: &mut Pages) {
-        let offset = pages.offset;
-        for at in 0..batch {
-            pages.next(at);
-        }
+    fn reads_of<const BATCH: usize>(&mut self, pages: &mut Pages) {
+        let first = pages.offset;
+        (0..BATCH).for_each(|_| drop(pages.next(0)));
         let file = &pages.file;
-        let memory = &mut self.memory;
+        let buffers = self.memory.chunks_exact_mut(PAGE);
         self.ring.scope(|scope| {
-            let mut tickets: [Option<_>; SLOTS as usize] = [const { None }; SLOTS as usize];
-            let mut offset = offset;
-            for (ticket, buffer) in tickets[..batch as usize]
-                .iter_mut()
-                .zip(memory.chunks_exact_mut(PAGE))
-            {
+            let mut tickets = [const { None }; BATCH];
+            let mut offset = first;
+            for (ticket, buffer) in tickets.iter_mut().zip(buffers) {
                 let read = op::Read::new(file, buffer).at(offset);
-                offset = (offset + PAGE as u64) % super::FILE as u64;
+                offset = (offset + PAGE as u64) % FILE as u64;
                 *ticket = Some(scope.push(read).expect("room"));
             }
-            for ticket in &mut tickets[..batch as usize] {
-                let ticket = ticket.take().expect("a ticket");
-                let done = scope.wait(ticket).expect("a wait");
-                expect_page(done.result.expect("a read"));
+            for ticket in tickets.into_iter().flatten() {
+                let Ok(op::Completed {
+                    result: Ok(PAGE), ..
+                }) = scope.wait(ticket)
+                else {
+                    super::missing();
+                };
             }
         });
     }
@@ -183,15 +201,20 @@ impl Implementation for Tagged {
             ring.push_tagged(read, at).expect("room");
         }
         let mut expected = Expected::of(batch, PAGE as i32);
-        stock.extend((0..batch).map(|_| {
+        for _ in 0..batch {
             let event = ring.next_event().expect("an event");
             let tag = event.tag();
-            let Ok(done) = event.take::<OwnedRead>() else {
+            let Ok(op::Completed {
+                result: Ok(bytes),
+                file,
+                buf,
+            }) = event.take::<OwnedRead>()
+            else {
                 super::missing();
             };
-            expected.take(done.result.expect("a read") as i32, tag);
-            (done.file, done.buf)
-        }));
+            expected.take(bytes as i32, tag);
+            stock.push((file, buf));
+        }
         expected.end();
     }
 }

@@ -7,7 +7,7 @@ use std::ptr;
 
 use super::Table;
 use super::pool::List;
-use super::stored::{INLINE, Stored, Typed, Vtable};
+use super::stored::{INLINE, Stored, Vtable, type_id, write};
 
 /// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
 /// slot had before.
@@ -49,7 +49,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn is_in_flight(self) -> bool {
+    fn is_in_flight(self) -> bool {
         matches!(
             self,
             Self::Awaited | Self::Halfway | Self::Orphan | Self::Tagged | Self::Stream
@@ -109,6 +109,11 @@ impl<R: Copy + 'static> Slot<R> {
         self.phase.get()
     }
 
+    /// Whether its operation is in flight.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.phase.get().is_in_flight()
+    }
+
     /// The tag that came with the operation.
     #[inline]
     pub(crate) fn tag(&self) -> u64 {
@@ -142,6 +147,17 @@ impl<R: Copy + 'static> Slot<R> {
         self.payload.get().cast()
     }
 
+    /// Moves an operation into the slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot was reserved, and holds no operation.
+    #[inline]
+    pub(crate) unsafe fn place<T>(&self, operation: T) {
+        // SAFETY: by the caller's promise it is nobody else's.
+        unsafe { write(self.payload(), operation) };
+    }
+
     /// Whether a completion has come that was not the final one; it is in [`completion`](Self::completion).
     #[inline]
     pub(crate) fn begun(&self) -> bool {
@@ -170,6 +186,13 @@ impl<R: Copy + 'static> Slot<R> {
         self.phase.set(phase);
     }
 
+    /// As [`finish`](Self::finish), with a completion that `fill` writes.
+    #[inline]
+    pub(crate) fn finish_with(&self, phase: Phase, fill: impl FnOnce(&Cell<R>)) {
+        fill(&self.completion);
+        self.phase.set(phase);
+    }
+
     /// Keeps a completion that somebody is about to take.
     pub(crate) fn keep(&self, completion: R) {
         self.completion.set(completion);
@@ -188,9 +211,10 @@ impl<R: Copy + 'static> Slot<R> {
     /// Whether the operation is a `T`.
     #[inline]
     pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
-        // Two types have different identities, so tables of functions that are one are of one type.
+        // Functions that are one give one identity, and two types have two.
         self.vtable.get().is_some_and(|vtable| {
-            ptr::eq(vtable, Typed::<T>::vtable()) || (vtable.type_id)() == TypeId::of::<T>()
+            ptr::eq(vtable.type_id as *const (), type_id::<T> as *const ())
+                || (vtable.type_id)() == TypeId::of::<T>()
         })
     }
 }

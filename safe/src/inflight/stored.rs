@@ -50,10 +50,16 @@ impl<T: 'static> Typed<T> {
                 discard: T::discard,
                 note: T::note,
                 forget: forget::<R, T>,
-                type_id: TypeId::of::<T>,
+                type_id: type_id::<T>,
             }
         }
     }
+}
+
+/// Not inlined, so that it mostly has one address.
+#[inline(never)]
+pub(super) fn type_id<T: 'static>() -> TypeId {
+    TypeId::of::<T>()
 }
 
 fn no_type_id() -> TypeId {

@@ -9,7 +9,7 @@ use super::raw::{cqueue, squeue};
 use super::ring::{Found, direct, sort};
 use super::stored::Shots;
 use super::{Rejected, Ring, Token};
-use crate::inflight::{self, Kept, Phase, Slot, Table, Terms, Typed};
+use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As [`push`](Self::push), without a ticket: the result comes as an [`Event`] with this tag.
@@ -122,7 +122,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             return None;
         }
         self.raw
-            .take_first_if(|completion| direct(table, completion))
+            .take_first_if(|completion| direct(table.slots(), completion))
     }
 
     #[inline(never)]
@@ -148,10 +148,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             slot.keep(completion);
             return Some(Found { slot, last });
         }
-        let found = self
-            .raw
-            .completion()
-            .find_map(|completion| sort(table, &completion));
+        let found = self.raw.completion().find_map(|completion| {
+            let slot = table.find(Key(completion.user_data()))?;
+            sort(table, slot, &completion)
+        });
         // With the head of the completion queue published; this runs code of the user's.
         table.dispose();
         found

@@ -107,6 +107,9 @@ impl<O: Operation> Debug for Ticket<O> {
     }
 }
 
+/// What looking for a result gives: the result, or the ticket, or why it cannot be told.
+pub type Tried<O> = Result<Result<<O as Operation>::Output, Ticket<O>>, WaitError<Ticket<O>>>;
+
 /// Waiting failed; the operation goes on.
 pub struct WaitError<T> {
     /// What the kernel answered.
