@@ -75,6 +75,11 @@ impl<const N: usize> Header<N> {
     }
 }
 
+/// The flags of a message that came. The kernel hands one back that it was given.
+pub(super) fn told(flags: u32) -> MsgFlags {
+    MsgFlags::from_bits_retain(flags).difference(MsgFlags::CMSG_CLOEXEC)
+}
+
 /// A header that leads nowhere. It has padding on some targets, so that it cannot be written out.
 pub(super) fn empty() -> msghdr {
     // SAFETY: zero is a value of each field.
@@ -353,7 +358,7 @@ impl<F: Handle, const N: usize> Incoming<F, N> {
         if result.is_ok() {
             // SAFETY: by the caller's promise.
             let msg = unsafe { self.header.answer() };
-            flags = MsgFlags::from_bits_retain(msg.msg_flags as u32);
+            flags = told(msg.msg_flags as u32);
             name = msg.msg_namelen;
             // SAFETY: after a success the kernel says in the header how many bytes of control messages it has written.
             // It knows of no more room than there is.

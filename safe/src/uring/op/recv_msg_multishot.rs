@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use libc::msghdr;
 
 use super::control::{ControlMessage, SCM_PIDFD, messages, take_descriptor};
-use super::message::empty;
+use super::message::{empty, told};
 use super::msg_flags::known;
 use super::select::lent;
 use super::{Cqe, End, Ended, Entry, Error, Multishot};
@@ -191,7 +191,7 @@ impl Message {
         let control = after(header + peer_room as usize, found.control_data().len());
         let begin = header + (peer_room + control_room) as usize;
         let data = after(begin, found.payload_data().len());
-        let flags = MsgFlags::from_bits_retain(found.flags());
+        let flags = told(found.flags());
         Some(Self {
             peer,
             control,
