@@ -1,113 +1,84 @@
-//! A TCP echo server on one ring: one operation accepts all connections, and one receives all that comes on a
-//! connection, into buffers that the connections share. What came is sent back from the buffer that it came in.
+//! A TCP echo server on one ring: one operation accepts all connections, and what comes on any of them lies in buffers
+//! that they share. It is sent back from the buffer that it came in.
 //!
-//! Its clients run in threads and check what comes back; then the program ends.
+//! A connection is always owned by the operation that is about it: one that nothing is done with is closed.
+//!
+//! The clients run in threads and check what comes back; then the program ends.
 
 #![forbid(unsafe_code)]
 
-use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::thread;
 
-use safe::uring::op::{self, End};
+use safe::uring::op::{AcceptMultishot, RecvSelect, Send};
 use safe::uring::raw::types::MsgFlags;
 use safe::uring::{BufGroup, Lent, Ring};
 
 const CLIENTS: usize = 20;
+/// Fewer than the clients could keep busy, so that they run out now and then.
+const BUFFERS: u32 = 8;
 
-/// The tag of the listener. A connection has two: an even one for receiving, and the next for sending.
-const LISTENER: u64 = u64::MAX;
-
-type Accept = op::AcceptMultishot<TcpListener>;
-type Receive = op::RecvMultishot<Arc<OwnedFd>>;
-type Send = op::Send<Arc<OwnedFd>, Lent>;
-
-struct Connection {
-    socket: Arc<OwnedFd>,
-    /// What came, in order. The first is being sent.
-    queue: VecDeque<Option<Lent>>,
-    finished: bool,
-}
+/// What a tag says.
+const ACCEPT: u64 = 0;
+const RECEIVE: u64 = 1;
+const SEND: u64 = 2;
 
 fn main() -> io::Result<()> {
-    let mut ring = Ring::new(256)?;
-    // Fewer buffers than the clients could keep busy, so that they run out now and then.
-    let group = BufGroup::builder(16, 1024).register(&mut ring)?;
+    let mut ring = Ring::new(64)?;
+    let group = BufGroup::builder(BUFFERS, 1024).register(&mut ring)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let client = |id| thread::spawn(move || client(id, address));
     let clients: Vec<_> = (0..CLIENTS).map(client).collect();
 
-    ring.push_multishot_tagged(Accept::new(listener), LISTENER)?;
-    let mut connections = HashMap::new();
-    let mut waiting = Vec::new();
-    let (mut accepted, mut pauses, mut echoed) = (0, 0, 0);
-    while accepted < CLIENTS || !connections.is_empty() {
+    ring.push_multishot_tagged(AcceptMultishot::new(listener), ACCEPT)?;
+    // Connections that can be received from, as soon as there are buffers.
+    let mut idle: Vec<OwnedFd> = Vec::new();
+    let (mut closed, mut pauses, mut echoed) = (0, 0, 0);
+    while closed < CLIENTS {
         let event = ring.next_event()?;
-        let tag = event.tag() & !1;
-        if event.tag() == LISTENER {
-            let (socket, _) = event.take_item::<Accept>().expect("an accept");
-            let (socket, tag) = (Arc::new(socket?), 2 * accepted as u64);
-            ring.push_multishot_tagged(Receive::new(socket.clone(), &group), tag)?;
-            let (queue, finished) = (VecDeque::new(), false);
-            connections.insert(
-                tag,
-                Connection {
-                    socket,
-                    queue,
-                    finished,
-                },
-            );
-            accepted += 1;
-            continue;
-        }
-        let connection = connections
-            .get_mut(&tag)
-            .expect("it is there until all is sent");
-        let mut idle = connection.queue.is_empty();
-        if event.tag() == tag {
-            let (item, ended) = event.take_item::<Receive>().expect("a receive");
-            connection
-                .queue
-                .extend(item.ok().filter(|lent| !lent.is_empty()).map(Some));
-            match ended.map(|ended| ended.end) {
-                None => {}
-                Some(End::Finished) => connection.finished = true,
-                Some(End::NoBuffers | End::Stopped) => waiting.push(tag),
-                Some(end) => return Err(io::Error::other(format!("{end:?}"))),
+        match event.tag() {
+            ACCEPT => {
+                let taken = event.take_item::<AcceptMultishot<TcpListener>>();
+                let (connection, _) = taken.expect("an accept");
+                idle.push(connection?);
             }
-        } else {
-            // With the result goes the lent buffer, home.
-            echoed += event.take::<Send>().expect("a send").result?;
-            connection.queue.pop_front();
-            idle = true;
+            RECEIVE => {
+                let received = event.take::<RecvSelect<OwnedFd>>().expect("a receive");
+                match received.result {
+                    Ok(lent) if lent.is_empty() => closed += 1,
+                    Ok(lent) => {
+                        let send = Send::new(received.file, lent).flags(MsgFlags::WAITALL);
+                        ring.push_tagged(send, SEND)?;
+                    }
+                    Err(error) if error.raw_os_error() == libc::ENOBUFS => {
+                        pauses += 1;
+                        idle.push(received.file);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            _ => {
+                let sent = event.take::<Send<OwnedFd, Lent>>().expect("a send");
+                echoed += sent.result?;
+                // With `sent` the lent buffer goes home.
+                idle.push(sent.file);
+            }
         }
-        if let (true, Some(lent)) = (idle, connection.queue.front_mut().and_then(Option::take)) {
-            let send = Send::new(connection.socket.clone(), lent).flags(MsgFlags::WAITALL);
-            ring.push_tagged(send, tag + 1)?;
-        }
-        if connection.finished && connection.queue.is_empty() {
-            connections.remove(&tag);
-        }
-        // Some buffers are back: go on receiving.
-        while !waiting.is_empty() && group.available() > 0 {
-            let tag = waiting.swap_remove(0);
-            pauses += 1;
-            let socket = connections[&tag].socket.clone();
-            ring.push_multishot_tagged(Receive::new(socket, &group), tag)?;
+        if group.available() > 0 {
+            for connection in idle.drain(..) {
+                ring.push_tagged(RecvSelect::new(connection, &group), RECEIVE)?;
+            }
         }
     }
     let sent: usize = clients
         .into_iter()
         .map(|client| client.join().expect("a client"))
         .sum();
-    assert_eq!((echoed, group.available()), (sent, 16));
-    println!(
-        "{echoed} bytes came back to {CLIENTS} clients, after {pauses} pauses without buffers"
-    );
+    assert_eq!((echoed, group.available()), (sent, BUFFERS as usize));
+    println!("{echoed} bytes came back to {CLIENTS} clients; {pauses} times there was no buffer");
     Ok(())
 }
 
