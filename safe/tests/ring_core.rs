@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::mem;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
@@ -20,9 +21,9 @@ fn pattern(len: usize) -> File {
     file
 }
 
-/// A pipe whose reading end never has anything to read while the other is kept.
+/// Two ends: from the first there is never anything to read while the other is kept.
 fn idle_pipe() -> (OwnedFd, OwnedFd) {
-    let (reader, writer) = io::pipe().expect("a pipe");
+    let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
     (reader.into(), writer.into())
 }
 
@@ -240,7 +241,7 @@ fn a_scope_that_panics_waits_too() -> io::Result<()> {
 #[test]
 fn what_was_pushed_before_a_scope_goes_on_in_it() -> io::Result<()> {
     let mut ring = Ring::new(8)?;
-    let (reader, mut writer) = io::pipe()?;
+    let (reader, mut writer) = UnixStream::pair()?;
     let outside = ring.push(op::Read::new(OwnedFd::from(reader), vec![0; 8]))?;
     ring.submit()?;
     let file = pattern(64);
