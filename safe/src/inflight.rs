@@ -26,6 +26,8 @@ pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
 pub(crate) use slot::{Key, Phase, Slot};
 use slot::{NOTES, Payload, STREAM};
+#[cfg(test)]
+pub(crate) use stored::INLINE;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.

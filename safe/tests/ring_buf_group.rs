@@ -49,7 +49,7 @@ fn with(ring: Ring, group: BufGroup) -> Fixture {
 
 /// Bytes that differ from place to place.
 fn data(seed: usize, len: usize) -> Vec<u8> {
-    (seed..seed + len).map(|n| (n * 31 >> 3) as u8).collect()
+    (seed..seed + len).map(|n| ((n * 31) >> 3) as u8).collect()
 }
 
 impl Fixture {

@@ -42,7 +42,7 @@ fn udp() -> (UdpSocket, UdpSocket) {
 
 /// Bytes that differ from place to place.
 fn data(seed: usize, len: usize) -> Vec<u8> {
-    (seed..seed + len).map(|n| (n * 31 >> 3) as u8).collect()
+    (seed..seed + len).map(|n| ((n * 31) >> 3) as u8).collect()
 }
 
 #[track_caller]
@@ -188,7 +188,7 @@ fn datagrams_with_addresses() {
     let send = op::SendMsg::new(theirs.clone(), parts.clone()).to(to);
     let sent = run(&mut ring, send);
     assert_eq!((sent.result, &sent.buf), (Ok(60), &parts));
-    let rooms = [15, 0, 100].map(|room| Vec::with_capacity(room));
+    let rooms = [15, 0, 100].map(Vec::with_capacity);
     let message = run(&mut ring, op::RecvMsg::new(ours, rooms));
     assert_eq!(message.result, Ok(60));
     assert_eq!(message.bufs.concat(), parts.concat());

@@ -532,3 +532,23 @@ unsafe impl<F: Handle> Operation for RecvMsgSelect<F> {
         unsafe { self.message.received(result, ()) }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+    use crate::inflight::INLINE;
+
+    /// What is usual needs no box.
+    #[test]
+    fn messages_of_one_buffer_lie_in_the_table() {
+        let sizes = [
+            size_of::<SendMsg<OwnedFd, Vec<u8>, 1>>(),
+            size_of::<SendMsgZc<OwnedFd, Vec<u8>, 1>>(),
+            size_of::<RecvMsg<OwnedFd, Vec<u8>, 1>>(),
+            size_of::<RecvMsgSelect<OwnedFd>>(),
+        ];
+        assert!(sizes.iter().all(|&size| size <= INLINE), "{sizes:?}");
+    }
+}
