@@ -540,3 +540,52 @@ fn borrowed_on_the_stack() {
     });
     assert_eq!(got[..], sent);
 }
+
+/// Messages into buffers of a group, whole and cut, in plain and incremental groups; what had no room is told.
+#[test]
+fn messages_in_lent_buffers() {
+    let mut ring = ring();
+    for incremental in [false, true] {
+        let mut builder = BufGroup::builder(8, 512);
+        if incremental {
+            builder = builder.incremental();
+        }
+        let group = builder.register(&mut ring).unwrap();
+        for flags in [MsgFlags::empty(), MsgFlags::TRUNC] {
+            let (ours, theirs) = udp();
+            let receive = op::RecvMsgMultishot::new(ours, &group).peer_room(16);
+            let receive = receive.flags(flags);
+            let mut stream = ring.push_multishot(receive).unwrap();
+            ring.submit().unwrap();
+            let mut cut = 0;
+            for (round, len) in [1, 100, 480, 481, 2000, 5, 300, 0].into_iter().enumerate() {
+                let sent = data(round, len);
+                theirs.send(&sent).unwrap();
+                let Some(item) = ring.next(&mut stream).unwrap() else {
+                    panic!(
+                        "it ended in round {round}: {:?}",
+                        stream.finish().map(|e| e.end)
+                    );
+                };
+                let message = item.unwrap();
+                let got = message.data().len();
+                assert_eq!(message.data(), &sent[..got], "round {round}");
+                assert_eq!(message.peer().ip(), Some(theirs.local_addr().unwrap()));
+                assert_eq!(message.flags().contains(MsgFlags::TRUNC), got < len);
+                cut += usize::from(got < len);
+                // All that fits behind header and address.
+                assert!(incremental || got == len.min(512 - 16 - 16));
+            }
+            assert!(cut >= 2);
+            // The one of no bytes has ended it.
+            assert!(ring.next(&mut stream).unwrap().is_none());
+            assert_eq!(stream.finish().unwrap().end, End::Stopped);
+        }
+        while !ring.is_empty() {
+            ring.submit().unwrap();
+            ring.poll().unwrap();
+        }
+        // Of an incremental group the rest of one buffer is in the kernel's ring still.
+        assert_eq!(group.available(), 8);
+    }
+}

@@ -24,6 +24,8 @@ use crate::uring::raw::types::{MsgFlags, RecvMsgOut, SendRecvFlags};
 /// Each buffer holds a header of 16 bytes, the address (128 bytes unless [told](Self::peer_room)), control messages if
 /// there is [room](Self::control_room) for them, and the data: so the buffers must be larger than that.
 ///
+/// A message of no bytes ends it too ([`End::Stopped`]): of a connection that is the end, of other sockets push it again.
+///
 /// ```
 /// #![forbid(unsafe_code)]
 /// use std::net::UdpSocket;

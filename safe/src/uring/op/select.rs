@@ -262,7 +262,7 @@ unsafe impl<F: Handle> Operation for RecvBundle<F> {
 /// Receives into buffers of a group until the peer has closed its side: each item is what has come. Since Linux 6.0.
 ///
 /// It ends with an item of no bytes when the peer is done, with `ENOBUFS` when data is there and the group is empty,
-/// and sometimes just so: [`Ended::end`] tells.
+/// and sometimes just so: [`Ended::end`] tells. A datagram of no bytes ends it as well, and looks like the end.
 ///
 /// ```
 /// #![forbid(unsafe_code)]
