@@ -69,7 +69,7 @@ pub struct BufGroup(Rc<Inner>);
 
 /// How to make a [`BufGroup`].
 #[derive(Clone, Copy, Debug)]
-pub struct Builder {
+pub struct BufGroupBuilder {
     buffers: u32,
     size: u32,
     kernel_memory: bool,
@@ -109,7 +109,7 @@ struct Buffer {
 #[derive(Clone, Default)]
 pub(super) struct Retired(Rc<RefCell<Vec<Number>>>);
 
-impl Builder {
+impl BufGroupBuilder {
     /// Lets the kernel allocate the ring in which it finds the buffers, not the process. Since Linux 6.4.
     #[must_use]
     pub fn kernel_memory(mut self) -> Self {
@@ -208,8 +208,8 @@ fn explained(error: Error) -> io::Error {
 impl BufGroup {
     /// A group of `buffers` buffers (1 to 32768) of `size` bytes each.
     #[must_use]
-    pub fn builder(buffers: u32, size: u32) -> Builder {
-        Builder {
+    pub fn builder(buffers: u32, size: u32) -> BufGroupBuilder {
+        BufGroupBuilder {
             buffers,
             size,
             kernel_memory: false,

@@ -61,7 +61,7 @@ mod stream;
 mod ticket;
 
 pub use addr::{Addr, Family};
-pub use buf_group::{BufGroup, Bundle, Lent};
+pub use buf_group::{BufGroup, BufGroupBuilder, Bundle, Lent};
 pub use event::Event;
 pub use handle::Handle;
 pub use rejected::{Reason, Rejected};

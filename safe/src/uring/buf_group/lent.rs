@@ -8,7 +8,7 @@ use std::slice;
 use super::Inner;
 
 /// Bytes that the kernel has put into a buffer of a [`BufGroup`](super::BufGroup): all of the buffer that was filled,
-/// or of an [incremental](super::Builder::incremental) group a piece of it.
+/// or of an [incremental](super::BufGroupBuilder::incremental) group a piece of it.
 ///
 /// Dropping it gives the buffer back to the group, and with that to the kernel, at once; of an incremental group,
 /// when all pieces are dropped and the kernel is through with the buffer. It may outlive the ring and all handles to
