@@ -24,8 +24,10 @@ use std::ptr::{self, NonNull};
 
 pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
-use slot::Payload;
 pub(crate) use slot::{Key, Phase, Slot};
+use slot::{NOTES, Payload, STREAM};
+#[cfg(test)]
+pub(crate) use stored::INLINE;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
@@ -54,6 +56,8 @@ pub(crate) struct Terms<R: 'static> {
     pub(crate) phase: Phase,
     pub(crate) scoped: bool,
     pub(crate) stream: bool,
+    /// Whether completions are to be [noted](Stored::note); then the functions are not `None`.
+    pub(crate) notes: bool,
     pub(crate) tag: u64,
     /// `None` if a handle will bring it: see [`Table::let_go`].
     pub(crate) vtable: Option<&'static Vtable<R>>,
@@ -69,7 +73,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             table: Cell::new(ptr::null()),
             phase: Cell::new(Phase::Free),
             scoped: Cell::new(false),
-            stream: Cell::new(false),
+            shape: Cell::new(0),
             begun: Cell::new(false),
             items: List::new(),
             tag: Cell::new(0),
@@ -151,7 +155,9 @@ impl<R: Copy + Default + 'static> Table<R> {
     pub(crate) unsafe fn commit(&self, slot: &Slot<R>, terms: Terms<R>) {
         slot.phase.set(terms.phase);
         slot.scoped.set(terms.scoped);
-        slot.stream.set(terms.stream);
+        let shape = |set, bit| if set { bit } else { 0 };
+        slot.shape
+            .set(shape(terms.stream, STREAM) | shape(terms.notes, NOTES));
         slot.begun.set(false);
         if terms.phase == Phase::Tagged {
             slot.tag.set(terms.tag);

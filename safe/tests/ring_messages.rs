@@ -29,7 +29,7 @@ fn messages_come_from_other_threads() {
                     mailbox.send(message).expect("sent");
                     continue;
                 }
-                let sent = op::Message::new(mailbox.clone(), message);
+                let sent = op::RingMessage::new(mailbox.clone(), message);
                 let sent = ring.push(sent).expect("room");
                 ring.wait(sent).expect("waited").result.expect("sent");
             }
@@ -69,7 +69,7 @@ fn a_message_is_never_taken_for_a_completion() {
         .chain([u64::MAX, u64::from(u32::MAX), u64::from(u32::MAX) - 1])
         .collect();
     for &message in &forged {
-        let sent = op::Message::new(mailbox.clone(), message);
+        let sent = op::RingMessage::new(mailbox.clone(), message);
         let sent = sender.push(sent).expect("room");
         sender.wait(sent).expect("waited").result.expect("sent");
         assert_eq!(receiver.next_message().expect("a message"), message);
@@ -89,7 +89,7 @@ fn messages_wait_while_something_else_is_waited_for() {
     let mailbox = receiver.mailbox().expect("a mailbox");
     // To itself as well.
     for number in 0..5 {
-        let sent = op::Message::new(mailbox.clone(), number);
+        let sent = op::RingMessage::new(mailbox.clone(), number);
         let sent = receiver.push(sent).expect("room");
         receiver.wait(sent).expect("waited").result.expect("sent");
     }
@@ -105,7 +105,7 @@ fn messages_wait_while_something_else_is_waited_for() {
 fn messages_to_what_is_no_ring_and_to_one_that_is_gone() {
     let mut sender = ring();
     let file = File::open("/proc/self/exe").expect("open");
-    let sent = sender.push(op::Message::new(file, 1)).expect("room");
+    let sent = sender.push(op::RingMessage::new(file, 1)).expect("room");
     let done = sender.wait(sent).expect("waited");
     assert_eq!(
         done.result.expect_err("a file").raw_os_error(),
@@ -117,14 +117,16 @@ fn messages_to_what_is_no_ring_and_to_one_that_is_gone() {
     let receiver = ring();
     let descriptor = receiver.as_fd().try_clone_to_owned().expect("a clone");
     drop(receiver);
-    let sent = sender.push(op::Message::new(descriptor, 1)).expect("room");
+    let sent = sender
+        .push(op::RingMessage::new(descriptor, 1))
+        .expect("room");
     let _ = sender.wait(sent).expect("waited").result;
 
     // And one whose thread is gone.
     let mailbox = thread::spawn(|| ring().mailbox().expect("a mailbox"))
         .join()
         .expect("no panic");
-    let sent = op::Message::new(mailbox.clone(), 1);
+    let sent = op::RingMessage::new(mailbox.clone(), 1);
     let sent = sender.push(sent).expect("room");
     let gone = |errno| assert_eq!(errno, Some(libc::EOWNERDEAD));
     // The kernel may as well post it to a ring that nobody looks at any more.

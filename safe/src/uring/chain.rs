@@ -130,6 +130,7 @@ impl<O: Operation> Members for O {
             phase: Phase::Awaited,
             scoped: loader.scoped,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
             vtable: Some(<O as Stored<Cqe>>::VTABLE),
         };

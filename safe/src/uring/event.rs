@@ -44,6 +44,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             phase: Phase::Tagged,
             scoped: false,
             stream: false,
+            notes: O::NOTES,
             tag,
             vtable: Some(Typed::<O>::vtable()),
         };
@@ -68,6 +69,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             phase: Phase::Tagged,
             scoped: false,
             stream: true,
+            notes: M::NOTES,
             tag,
             vtable: Some(Typed::<Shots<M>>::vtable()),
         };

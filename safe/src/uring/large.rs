@@ -43,6 +43,7 @@ impl<C: cqueue::EntryMarker> Ring<squeue::Entry128, C> {
             phase: Phase::Awaited,
             scoped: false,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
             vtable: Some(<O as Stored<Cqe>>::VTABLE),
         };

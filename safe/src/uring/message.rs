@@ -38,7 +38,7 @@ pub(super) fn entry(ring: impl UseFixed, message: u64) -> Entry {
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
-    /// Where others can send messages to this ring: with [`op::Message`](super::op::Message) from another ring, and
+    /// Where others can send messages to this ring: with [`op::RingMessage`](super::op::RingMessage) from another ring, and
     /// with [`Mailbox::send`] from a thread without one.
     ///
     /// ```
@@ -51,7 +51,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// let mailbox = ring.mailbox()?;
     /// let sender = thread::spawn(move || {
     ///     let mut ring = Ring::new(8)?;
-    ///     let sent = ring.push(op::Message::new(mailbox, 42))?;
+    ///     let sent = ring.push(op::RingMessage::new(mailbox, 42))?;
     ///     ring.wait(sent)?.result?;
     ///     Ok::<(), std::io::Error>(())
     /// });

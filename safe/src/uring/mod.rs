@@ -55,6 +55,8 @@
 //! (`IORING_SETUP_SINGLE_ISSUER`), and the table too. Several threads have a ring each. Other event loops wait for
 //! the ring's descriptor, which is readable when completions are there.
 
+mod addr;
+mod buf_group;
 mod chain;
 mod drains;
 mod event;
@@ -74,6 +76,8 @@ mod ticket;
 mod wait;
 mod wait_chain;
 
+pub use addr::{Addr, Family};
+pub use buf_group::{BufGroup, BufGroupBuilder, Bundle, Lent};
 pub use chain::Chain;
 pub use event::Event;
 pub use handle::Handle;

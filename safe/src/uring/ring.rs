@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 
+use super::buf_group::Retired;
 use super::drains::PastDrains;
 use super::message;
 use super::op::{Cqe, Operation, assert_small};
@@ -14,7 +15,7 @@ use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, Tried, WaitError};
-use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Stored, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
 ///
@@ -29,6 +30,7 @@ where
     setup: Setup,
     /// Where entries may wait in the kernel for all before them: what is to be cancelled past those.
     pub(super) past: Option<PastDrains>,
+    pub(super) retired: Retired,
 }
 
 impl Ring {
@@ -56,6 +58,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             table: Shared::new(capacity),
             setup,
             past: None,
+            retired: Retired::default(),
         }
     }
 
@@ -118,8 +121,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             phase: Phase::Awaited,
             scoped: false,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
-            vtable: None,
+            vtable: O::NOTES.then_some(<O as Stored<Cqe>>::VTABLE),
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms, O::prepare) }?;
@@ -365,11 +369,11 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
     completion: &C,
 ) -> Option<Found<'table>> {
     let phase = slot.phase();
-    if phase == Phase::Awaited && !is_more(completion) {
+    if phase == Phase::Awaited && is_plain(completion) {
         slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
         return None;
     }
-    if phase == Phase::Tagged && !is_more(completion) && !slot.begun() {
+    if phase == Phase::Tagged && is_plain(completion) && !slot.begun() {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
         return Some(Found { slot, last: true });
     }
@@ -383,16 +387,18 @@ pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     completion: &C,
 ) -> Option<Found<'table>> {
     let slot = slots.find(Key(completion.user_data()))?;
-    let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
+    let simple = slot.phase() == Phase::Tagged && is_plain(completion) && !slot.begun();
     simple.then(|| {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
         Found { slot, last: true }
     })
 }
 
+/// Whether it is final, and names no buffer, so that there is nothing to note.
 #[inline]
-fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
-    cqueue::more(completion.fields().1)
+fn is_plain<C: cqueue::EntryMarker>(completion: &C) -> bool {
+    const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
+    completion.fields().1 & SPECIAL == 0
 }
 
 #[cold]
@@ -400,8 +406,12 @@ fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
 fn sort_others<'table>(
     table: &Table<Cqe>,
     slot: &'table Slot<Cqe>,
-    completion: Cqe,
+    mut completion: Cqe,
 ) -> Option<Found<'table>> {
+    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Free {
+        // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
+        unsafe { slot.note(&mut completion) };
+    }
     let last = !completion.more();
     let completion = if slot.is_stream() {
         completion

@@ -114,6 +114,7 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
             phase: Phase::Awaited,
             scoped: true,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
             vtable: Some(<O as Stored<Cqe>>::VTABLE),
         };

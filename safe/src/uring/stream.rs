@@ -26,6 +26,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             phase: Phase::Stream,
             scoped: false,
             stream: true,
+            notes: M::NOTES,
             tag: 0,
             vtable: Some(<Shots<M> as Stored<Cqe>>::VTABLE),
         };

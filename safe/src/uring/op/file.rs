@@ -22,7 +22,7 @@ const CURRENT: u64 = u64::MAX;
 
 /// The length that the kernel is told: it transfers no more than this at once.
 #[inline]
-fn length(bytes: usize) -> u32 {
+pub(super) fn length(bytes: usize) -> u32 {
     bytes.min(i32::MAX as usize) as u32
 }
 

@@ -1,10 +1,13 @@
 //! Operations: what to do, with which file and which memory. A value of one of these types does nothing until
 //! it is given to a [`Ring`](super::Ring), which owns it until the operation is over.
 
+mod accept;
 mod answered;
 mod cancel;
 mod clock;
 mod command;
+mod control;
+mod end;
 mod epoll;
 mod error;
 mod file;
@@ -13,18 +16,29 @@ mod inject;
 mod link;
 mod link_timeout;
 mod message;
+mod msg_flags;
 mod nop;
 mod offload;
 mod poll;
+mod recv;
+mod recv_msg_multishot;
+mod ring_message;
+mod select;
+mod send;
+mod socket;
+mod sockopt;
 mod timeout;
 mod waitid;
 
 use std::cell::Cell;
 
+pub use accept::{Accept, AcceptMultishot};
 pub use answered::Answered;
 pub use cancel::{Cancel, CancelAll, Cancelled, NoFile, OnFile};
 pub use clock::Clock;
 pub use command::{Command, Commanded, LargeCommand};
+pub use control::{ControlMessage, ReceivedControl, SentControl};
+pub use end::{End, Ended};
 pub use epoll::{EpollChanged, EpollCtl, EpollEvents, EpollWait};
 pub use error::Error;
 pub use file::{Completed, Read, Write};
@@ -32,10 +46,21 @@ pub use futex::{FutexWait, FutexWaitAny, FutexWake, FutexWord, Part, Wake, Woken
 pub use inject::Inject;
 pub use link::{Drain, Linked, drain, hard_link, link};
 pub use link_timeout::{Expiry, LinkTimeout, with_timeout};
-pub use message::Message;
+pub use message::{Received, RecvMsg, RecvMsgSelect, SendMsg, SendMsgZc};
 pub use nop::Nop;
 pub use offload::{Offload, offload};
 pub use poll::{Poll, PollMultishot, PollUpdate};
+pub use recv::Recv;
+pub use recv_msg_multishot::{Message, RecvMsgMultishot};
+pub use ring_message::RingMessage;
+pub use select::{
+    ReadMultishot, ReadSelect, RecvBundle, RecvBundleMultishot, RecvMultishot, RecvSelect,
+};
+pub use send::{Destination, Send, SendZc, Sent};
+pub use socket::{Bind, Connect, Listen, Shutdown, Socket, SocketType};
+pub use sockopt::{
+    BytesToReceive, BytesToSend, GetSockName, GetSockOpt, SetSockOpt, SockOpt, SockOptValue,
+};
 pub use timeout::{Elapsed, Timeout, TimeoutMultishot, TimeoutRemove, TimeoutUpdate};
 pub use waitid::{ChildStatus, How, NoPidfd, WaitId};
 
@@ -117,6 +142,19 @@ pub unsafe trait Operation: Sized {
     /// What comes back when the operation is over.
     type Output;
 
+    /// Whether [`note`](Self::note) is to be called.
+    const NOTES: bool = false;
+
+    /// Sees a completion that names a provided buffer when the ring takes it from the kernel: in the order in which
+    /// the kernel posted the completions of all operations, which tickets and streams may change. What it changes
+    /// in the completion, `complete` sees. It must not panic, nor run code that is not its own.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a value for which `prepare` was called and which lies where it did then, `cqe` is a
+    /// completion of it, and each completion is given once. The kernel may be using the value's memory.
+    unsafe fn note(_this: *mut Self, _cqe: &mut Cqe) {}
+
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.
     fn prepare(&mut self, entry: &mut Entry);
@@ -162,6 +200,19 @@ pub unsafe trait Multishot: Sized {
 
     /// What comes back at the end.
     type Rest;
+
+    /// Whether [`note`](Self::note) is to be called.
+    const NOTES: bool = false;
+
+    /// Sees a completion that names a provided buffer when the ring takes it from the kernel: in the order in which
+    /// the kernel posted the completions of all operations, which tickets and streams may change. What it changes
+    /// in the completion, `item` sees. It must not panic, nor run code that is not its own.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a value for which `prepare` was called and which lies where it did then, `cqe` is a
+    /// completion of it, and each completion is given once. The kernel may be using the value's memory.
+    unsafe fn note(_this: *mut Self, _cqe: &mut Cqe) {}
 
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.

@@ -18,8 +18,15 @@ pub fn offload<O: Operation>(operation: O) -> Offload<O> {
 unsafe impl<O: Operation> Operation for Offload<O> {
     const OPCODE: u8 = O::OPCODE;
     const LARGE: bool = O::LARGE;
+    const NOTES: bool = O::NOTES;
 
     type Output = O::Output;
+
+    #[inline]
+    unsafe fn note(this: *mut Self, cqe: &mut Cqe) {
+        // SAFETY: by the caller's promise, which is about the operation within too.
+        unsafe { O::note(&raw mut (*this).0, cqe) };
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
