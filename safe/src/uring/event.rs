@@ -8,7 +8,7 @@ use super::op::{Cqe, Multishot, Operation};
 use super::raw::{cqueue, squeue};
 use super::ring::{Found, sort};
 use super::stored::Shots;
-use super::{Rejected, Ring, Token};
+use super::{Reason, Rejected, Ring, Token};
 use crate::inflight::{self, Kept, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -38,6 +38,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         operation: O,
         tag: u64,
     ) -> Result<Token, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         let terms = Terms {
             phase: Phase::Tagged,
             scoped: false,
@@ -62,6 +65,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         operation: M,
         tag: u64,
     ) -> Result<Token, Rejected<M>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         let terms = Terms {
             phase: Phase::Tagged,
             scoped: false,

@@ -3,6 +3,7 @@
 //! [`Ring`] is the ring without `unsafe`; [`raw`] is the one for those who write runtimes.
 
 mod event;
+mod fixed;
 mod handle;
 pub mod op;
 pub mod raw;
@@ -15,7 +16,10 @@ mod stream;
 mod ticket;
 
 pub use event::Event;
-pub use handle::Handle;
+pub use fixed::{
+    Files, FixedBuf, FixedBuffers, FixedFd, FixedSlice, LeaseError, Registered, RingId,
+};
+pub use handle::{Cwd, Directory, Handle};
 pub use rejected::{Reason, Rejected};
 pub use ring::Ring;
 pub use scope::{Scope, ScopedTicket};

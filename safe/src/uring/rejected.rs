@@ -23,6 +23,8 @@ pub enum Reason {
     Queue,
     /// The ring is a parent process's.
     Forked,
+    /// It uses a fixed file or buffer of another ring.
+    Foreign,
 }
 
 impl<O> Rejected<O> {
@@ -50,6 +52,7 @@ impl Display for Reason {
             Self::Table => "the ring has as many operations as it has room for",
             Self::Queue => "the submission queue is full",
             Self::Forked => "the ring belongs to a parent process",
+            Self::Foreign => "a fixed file or buffer is registered with another ring",
         })
     }
 }
@@ -75,6 +78,7 @@ impl<O> From<Rejected<O>> for io::Error {
     fn from(rejected: Rejected<O>) -> Self {
         match rejected.reason {
             Reason::Forked => RingError::Forked.into(),
+            Reason::Foreign => Self::new(io::ErrorKind::InvalidInput, rejected.reason.to_string()),
             reason => Self::new(io::ErrorKind::WouldBlock, reason.to_string()),
         }
     }

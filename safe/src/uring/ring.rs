@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 
+use super::fixed::{Fixed, RingId};
 use super::op::{Cqe, Operation};
 use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
@@ -25,6 +26,7 @@ where
     pub(super) raw: ManuallyDrop<IoUring<S, C>>,
     table: Shared<Cqe>,
     setup: Setup,
+    pub(super) fixed: Fixed,
 }
 
 impl Ring {
@@ -51,6 +53,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             raw: ManuallyDrop::new(raw),
             table: Shared::new(capacity),
             setup,
+            fixed: Fixed::new(),
         }
     }
 
@@ -67,6 +70,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// The number of operations in flight, and of those whose results nobody has taken.
     pub fn len(&self) -> usize {
         self.table().used() as usize
+    }
+
+    /// The ring's name, which no other has.
+    #[inline]
+    pub fn id(&self) -> RingId {
+        self.fixed.id
     }
 
     /// Whether nothing is in flight, and no result waits.
@@ -108,6 +117,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// [`Rejected`] has the operation, and says what is full.
     #[inline]
     pub fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         let terms = Terms {
             phase: Phase::Awaited,
             scoped: false,
@@ -283,6 +295,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             if self.table().has_unwanted() {
                 self.queue_cancellations();
             }
+            if self.fixed.is_due() {
+                self.fixed.tidy(&self.raw.submitter());
+            }
             match self.raw.submit_and_wait(want) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
@@ -449,6 +464,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Ring<S, C> {
             // Never free what the kernel may still use.
             return;
         }
+        self.fixed.unregister(&self.raw.submitter());
         // SAFETY: the ring is not used again. Nothing is in flight.
         unsafe { ManuallyDrop::drop(&mut self.raw) };
         // SAFETY: nothing is in flight.

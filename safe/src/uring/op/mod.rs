@@ -1,14 +1,45 @@
 //! Operations: what to do, with which file and which memory. A value of one of these types does nothing until
 //! it is given to a [`Ring`](super::Ring), which owns it until the operation is over.
 
+mod advice;
+mod close;
+mod direct;
 mod error;
 mod file;
+mod fixed;
+mod names;
 mod nop;
+mod open;
+mod outcome;
+mod path;
+mod pipe;
+mod register_file;
+mod space;
+mod statx;
+mod sync;
+mod vectored;
+mod xattr;
 
+pub use advice::{Fadvise, FileAdvice, Madvise, MemoryAdvice};
+pub use close::{Close, CloseFixed};
+pub use direct::{Destination, Direct, Opens};
 pub use error::Error;
 pub use file::{Completed, Read, Write};
+pub use fixed::{ReadFixed, WriteFixed};
+pub use names::{Link, Mkdir, Rename, Symlink, Unlink};
 pub use nop::Nop;
+pub use open::{Open, Open2};
+pub use outcome::{Buffered, Outcome};
+pub use path::{PathArg, path};
+pub use pipe::{DirectPipe, Moved, Pipe, PipeEnds, Splice, Tee};
+pub use register_file::{InstallFixed, RegisterFile};
+pub use space::{Fallocate, Ftruncate};
+pub use statx::{Status, Statx};
+pub use sync::{Fsync, SyncFileRange};
+pub use vectored::{Buffers, ReadVectored, WriteVectored};
+pub use xattr::{FGetXattr, FSetXattr, GetXattr, SetXattr};
 
+use super::RingId;
 use super::raw::cqueue;
 pub use super::raw::squeue::Entry;
 
@@ -69,6 +100,14 @@ pub unsafe trait Operation: Sized {
     /// What comes back when the operation is over.
     type Output;
 
+    /// Whether the operation can go to this ring. Fixed files and buffers are of one; an operation that has none
+    /// need not say anything.
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        let _ = ring;
+        true
+    }
+
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.
     fn prepare(&mut self, entry: &mut Entry);
@@ -98,6 +137,13 @@ pub unsafe trait Multishot: Sized {
 
     /// What comes back at the end.
     type Rest;
+
+    /// As [`Operation::fits`].
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        let _ = ring;
+        true
+    }
 
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.
