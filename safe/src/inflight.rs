@@ -20,23 +20,21 @@ mod stored;
 
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
 use slot::Payload;
 pub(crate) use slot::{Key, Phase, Slot};
-use stored::write;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
 pub(crate) struct Table<R: 'static> {
     slots: Box<[Slot<R>]>,
-    free: Cell<u32>,
+    /// The first free slot; null if there is none.
+    free: Cell<*const Slot<R>>,
     /// The number of slots that are not free.
     used: Cell<u32>,
-    /// The number of slots in use whose operations borrow from a scope.
-    scoped: Cell<u32>,
     /// Whether the owner is gone; then the last handle frees the table.
     abandoned: Cell<bool>,
     /// Operations that nobody waits for and which should be cancelled.
@@ -55,19 +53,18 @@ pub(crate) struct Terms<R: 'static> {
     pub(crate) scoped: bool,
     pub(crate) stream: bool,
     pub(crate) tag: u64,
-    pub(crate) vtable: &'static Vtable<R>,
+    /// `None` if a handle will bring it: see [`Table::let_go`].
+    pub(crate) vtable: Option<&'static Vtable<R>>,
 }
 
 impl<R: Copy + Default + 'static> Table<R> {
     /// A table of `capacity` slots.
     pub(crate) fn new(capacity: u32) -> Self {
         let slots = (0..capacity).map(|index| Slot {
-            key: Cell::new(Key::first(index)),
-            next: Cell::new(if index + 1 < capacity {
-                index + 1
-            } else {
-                NONE
-            }),
+            index,
+            generation: Cell::new(0),
+            next: Cell::new(ptr::null()),
+            table: Cell::new(ptr::null()),
             phase: Cell::new(Phase::Free),
             scoped: Cell::new(false),
             stream: Cell::new(false),
@@ -78,17 +75,20 @@ impl<R: Copy + Default + 'static> Table<R> {
             completion: Cell::new(R::default()),
             payload: UnsafeCell::new(Payload(MaybeUninit::uninit())),
         });
-        Self {
+        let table = Self {
             slots: slots.collect(),
-            free: Cell::new(if capacity == 0 { NONE } else { 0 }),
+            free: Cell::new(ptr::null()),
             used: Cell::new(0),
-            scoped: Cell::new(0),
             abandoned: Cell::new(false),
             unwanted: UnsafeCell::default(),
             events: List::new(),
             disposals: List::new(),
             pool: UnsafeCell::new(Pool::new()),
+        };
+        for slot in table.slots.iter().rev() {
+            table.put_back(slot);
         }
+        table
     }
 
     /// The number of slots.
@@ -102,46 +102,35 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.used.get()
     }
 
-    /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
-    ///
-    /// The slot may be free, if a completion names the key that its next operation will have.
+    /// All slots, to find those of many completions.
+    #[inline]
+    pub(crate) fn slots(&self) -> Slots<'_, R> {
+        Slots(&self.slots)
+    }
+
+    /// See [`Slots::find`].
     #[inline]
     pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
-        self.slots
-            .get(key.index() as usize)
-            .filter(|slot| slot.key.get() == key)
+        self.slots().find(key)
     }
 
-    /// The slot that a key names.
-    ///
-    /// # Safety
-    ///
-    /// The key is of this table.
+    /// A free slot, if there is one. It is nobody's until [`commit`](Self::commit) or
+    /// [`withdraw`](Self::withdraw): if neither is called it is lost, and the operation that was placed there
+    /// leaked.
     #[inline]
-    pub(crate) unsafe fn slot(&self, key: Key) -> &Slot<R> {
-        // SAFETY: by the caller's promise.
-        unsafe { self.slots.get_unchecked(key.index() as usize) }
-    }
-
-    /// Moves an operation into a free slot, or answers it if there is none. The slot is nobody's until
-    /// [`commit`](Self::commit) or [`withdraw`](Self::withdraw): if neither is called it is lost, and the
-    /// operation leaked.
-    #[inline]
-    pub(crate) fn place<T>(&self, operation: T) -> Result<&Slot<R>, T> {
-        let Some(slot) = self.slots.get(self.free.get() as usize) else {
-            return Err(operation);
-        };
+    pub(crate) fn reserve(&self) -> Option<&Slot<R>> {
+        // SAFETY: null, or one of the table's slots.
+        let slot = unsafe { self.free.get().as_ref() }?;
         self.free.set(slot.next.get());
-        // SAFETY: the slot was free, and is nobody else's now.
-        unsafe { write(slot.payload(), operation) };
-        Ok(slot)
+        Some(slot)
     }
 
     /// Takes back an operation that the kernel has not been given.
     ///
     /// # Safety
     ///
-    /// `slot` was given out for this type by [`place`](Self::place) of this table, and is not used again.
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table, holds an operation of this type, and is
+    /// not used again.
     pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
@@ -153,8 +142,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// `slot` was given out by [`place`](Self::place) of this table and not committed before, and `terms` are
-    /// right for the type that was placed.
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table and not committed before, and `terms` are
+    /// right for the type that was placed there.
     #[inline]
     pub(crate) unsafe fn commit(&self, slot: &Slot<R>, terms: Terms<R>) {
         slot.phase.set(terms.phase);
@@ -164,11 +153,10 @@ impl<R: Copy + Default + 'static> Table<R> {
         if terms.phase == Phase::Tagged {
             slot.tag.set(terms.tag);
         }
-        slot.vtable.set(Some(terms.vtable));
-        self.used.set(self.used.get() + 1);
-        if terms.scoped {
-            self.scoped.set(self.scoped.get() + 1);
+        if terms.vtable.is_some() {
+            slot.vtable.set(terms.vtable);
         }
+        self.used.set(self.used.get() + 1);
     }
 
     /// Gives the operation out and frees its slot.
@@ -192,11 +180,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     #[inline]
     unsafe fn free(&self, slot: &Slot<R>) {
         self.used.set(self.used.get() - 1);
-        if slot.scoped.get() {
-            self.scoped.set(self.scoped.get() - 1);
-        }
         slot.phase.set(Phase::Free);
-        slot.key.set(slot.key.get().next());
+        slot.generation.set(slot.generation.get().wrapping_add(1));
         self.put_back(slot);
     }
 
@@ -204,7 +189,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     #[inline]
     fn put_back(&self, slot: &Slot<R>) {
         slot.next.set(self.free.get());
-        self.free.set(slot.key().index());
+        self.free.set(slot);
     }
 
     /// Disposes of a completion that nobody takes, and with the final one of the operation.
@@ -256,9 +241,11 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// What a handle that is dropped leaves behind: a result is dropped, an operation in flight orphaned, and
     /// cancelled when the owner gets to it if `cancel` says so.
     ///
+    /// Runs code of the user's.
+    ///
     /// # Safety
     ///
-    /// The slot is the handle's, which is not used again. The table is not used afterwards if the answer is
+    /// The slot is the handle's, which is not used again, and has got the operation's functions. The table is not used afterwards if the answer is
     /// true: then its owner is gone and this was the last handle, so the caller frees it.
     #[cold]
     pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) -> bool {
@@ -292,12 +279,6 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.abandoned.get() && self.used.get() == 0
     }
 
-    /// Whether there are operations that borrow from a scope.
-    #[inline]
-    pub(crate) fn has_scoped(&self) -> bool {
-        self.scoped.get() != 0
-    }
-
     fn unwant(&self, key: Key, cancel: bool) {
         if cancel {
             // SAFETY: nobody else refers to it: each use is one expression.
@@ -322,10 +303,7 @@ impl<R: Copy + Default + 'static> Table<R> {
         loop {
             // SAFETY: as in `unwant`.
             let key = unsafe { &mut *self.unwanted.get() }.pop()?;
-            if self
-                .find(key)
-                .is_some_and(|slot| slot.phase().is_in_flight())
-            {
+            if self.find(key).is_some_and(Slot::is_in_flight) {
                 return Some(key);
             }
         }
@@ -334,6 +312,12 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// Keeps the completion of a tagged operation for who asks for the next event.
     pub(crate) fn push_event(&self, kept: Kept<R>) {
         self.push(&self.events, kept);
+    }
+
+    /// Whether events are kept.
+    #[inline]
+    pub(crate) fn has_events(&self) -> bool {
+        self.events.first.get() != NONE
     }
 
     /// The oldest event that was kept.
@@ -401,19 +385,9 @@ impl<R: Copy + Default + 'static> Table<R> {
         unsafe { &mut *self.pool.get() }.pop(list)
     }
 
-    /// The number of operations in flight, of all or of those that borrow from a scope.
-    pub(crate) fn count_in_flight(&self, scoped: bool) -> usize {
-        if scoped && self.scoped.get() == 0 {
-            return 0;
-        }
-        let counted = |slot: &&Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
-        self.slots.iter().filter(counted).count()
-    }
-
     /// The keys of the operations in flight, of all or of those that borrow from a scope.
     pub(crate) fn in_flight(&self, scoped: bool) -> impl Iterator<Item = Key> {
-        let counted =
-            move |slot: &Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
+        let counted = move |slot: &Slot<R>| slot.is_in_flight() && slot.scoped.get() >= scoped;
         self.slots
             .iter()
             .filter(move |slot| counted(slot))
@@ -428,9 +402,6 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// No operation that borrows from a scope is in flight, and its handles are not used any more.
     pub(crate) unsafe fn sweep(&self) {
-        if self.scoped.get() == 0 {
-            return;
-        }
         for slot in &self.slots {
             if slot.scoped.get() && slot.phase() != Phase::Free {
                 // SAFETY: by the caller's promise.
@@ -452,6 +423,22 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.dispose_all(&self.events);
         self.abandoned.set(true);
         self.used.get() == 0
+    }
+}
+
+/// The slots of a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots<'table, R: 'static>(&'table [Slot<R>]);
+
+impl<'table, R: Copy + 'static> Slots<'table, R> {
+    /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
+    ///
+    /// The slot may be free, if a completion names the key that its next operation will have.
+    #[inline]
+    pub(crate) fn find(self, key: Key) -> Option<&'table Slot<R>> {
+        self.0
+            .get(key.index() as usize)
+            .filter(|slot| slot.key() == key)
     }
 }
 
@@ -485,7 +472,20 @@ impl<R: 'static> PartialEq for Shared<R> {
 impl<R: Copy + Default + 'static> Shared<R> {
     /// A new table.
     pub(crate) fn new(capacity: u32) -> Self {
-        Self(NonNull::from(Box::leak(Box::new(Table::new(capacity)))))
+        let table = NonNull::from(Box::leak(Box::new(Table::new(capacity))));
+        let shared = Self(table);
+        // SAFETY: the table was made just now.
+        for slot in &unsafe { shared.get() }.slots {
+            slot.table.set(table.as_ptr());
+        }
+        shared
+    }
+
+    /// The table that a slot in use is of.
+    #[inline]
+    pub(crate) fn of(slot: &Slot<R>) -> Self {
+        // SAFETY: a slot that somebody refers to is in a table, which has set this.
+        Self(unsafe { NonNull::new_unchecked(slot.table().cast_mut()) })
     }
 
     /// The table.

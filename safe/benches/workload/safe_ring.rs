@@ -1,20 +1,39 @@
 //! The ring without `unsafe`, in each of its forms.
 
 use std::fs::File;
-use std::mem;
 use std::rc::Rc;
 
 use safe::uring::{Ring, Ticket, op};
 
-use super::{Expected, Implementation, PAGE, Pages, SLOTS};
+use super::{Expected, FILE, Implementation, PAGE, Pages, SLOTS};
 
 type OwnedRead = op::Read<Rc<File>, Vec<u8>>;
+
+/// What moves into a read and comes back.
+type Parts = (Rc<File>, Vec<u8>);
+
+/// Files and buffers for a whole batch.
+#[derive(Default)]
+struct Stock(Vec<Parts>);
+
+impl Stock {
+    /// Filled at the first use, since it needs the file.
+    #[inline(always)]
+    fn parts(&mut self, pages: &Pages) -> &mut Vec<Parts> {
+        if self.0.is_empty() {
+            let file = Rc::new(pages.file.try_clone().expect("a descriptor"));
+            self.0 = (0..SLOTS)
+                .map(|_| (Rc::clone(&file), vec![0; PAGE]))
+                .collect();
+        }
+        &mut self.0
+    }
+}
 
 /// Files and buffers move into the ring and come back.
 pub(crate) struct Owned {
     ring: Ring,
-    file: Option<Rc<File>>,
-    buffers: Vec<Vec<u8>>,
+    stock: Stock,
     nops: Vec<Ticket<op::Nop>>,
     reads: Vec<Ticket<OwnedRead>>,
 }
@@ -23,8 +42,7 @@ impl Implementation for Owned {
     fn new() -> Self {
         Self {
             ring: ring(),
-            file: None,
-            buffers: (0..SLOTS).map(|_| vec![0; PAGE]).collect(),
+            stock: Stock::default(),
             nops: Vec::with_capacity(SLOTS as usize),
             reads: Vec::with_capacity(SLOTS as usize),
         }
@@ -32,30 +50,34 @@ impl Implementation for Owned {
 
     #[inline(always)]
     fn nops(&mut self, batch: u32) {
-        for _ in 0..batch {
-            let ticket = self.ring.push(op::Nop::new()).expect("room");
-            self.nops.push(ticket);
-        }
-        for ticket in self.nops.drain(..) {
-            self.ring.wait(ticket).expect("a wait").expect("a NOP");
+        let Self { ring, nops, .. } = self;
+        nops.extend((0..batch).map(|_| ring.push(op::Nop::new()).expect("room")));
+        for ticket in nops.drain(..) {
+            ring.wait(ticket).expect("a wait").expect("a NOP");
         }
     }
 
     #[inline(always)]
     fn reads(&mut self, batch: u32, pages: &mut Pages) {
-        let file = self
-            .file
-            .get_or_insert_with(|| Rc::new(pages.file.try_clone().expect("a descriptor")));
-        for at in 0..batch {
-            let buffer = mem::take(&mut self.buffers[at as usize]);
-            let read = op::Read::new(Rc::clone(file), buffer).at(pages.next(at).offset);
-            self.reads.push(self.ring.push(read).expect("room"));
-        }
-        for (at, ticket) in self.reads.drain(..).enumerate() {
-            let done = self.ring.wait(ticket).expect("a wait");
-            let mut expected = Expected::of(1, PAGE as i32);
-            expected.take(done.result.expect("a read") as i32, 0);
-            self.buffers[at] = done.buf;
+        let Self {
+            ring, stock, reads, ..
+        } = self;
+        let stock = stock.parts(pages);
+        let first = stock.len() - batch as usize;
+        reads.extend(stock.drain(first..).map(|(file, buffer)| {
+            let read = op::Read::new(file, buffer).at(pages.next(0).offset);
+            ring.push(read).expect("room")
+        }));
+        for ticket in reads.drain(..) {
+            let Ok(op::Completed {
+                result: Ok(PAGE),
+                file,
+                buf,
+            }) = ring.wait(ticket)
+            else {
+                super::missing();
+            };
+            stock.push((file, buf));
         }
     }
 }
@@ -76,42 +98,60 @@ impl Implementation for Scoped {
 
     #[inline(always)]
     fn nops(&mut self, batch: u32) {
+        match batch {
+            1 => self.nops_of::<1>(),
+            8 => self.nops_of::<8>(),
+            32 => self.nops_of::<32>(),
+            _ => self.nops_of::<128>(),
+        }
+    }
+
+    #[inline(always)]
+    fn reads(&mut self, batch: u32, pages: &mut Pages) {
+        match batch {
+            1 => self.reads_of::<1>(pages),
+            8 => self.reads_of::<8>(pages),
+            32 => self.reads_of::<32>(pages),
+            _ => self.reads_of::<128>(pages),
+        }
+    }
+}
+
+impl Scoped {
+    #[inline(always)]
+    fn nops_of<const BATCH: usize>(&mut self) {
         self.ring.scope(|scope| {
-            let mut tickets: [Option<_>; SLOTS as usize] = [const { None }; SLOTS as usize];
-            for ticket in &mut tickets[..batch as usize] {
+            let mut tickets = [const { None }; BATCH];
+            for ticket in &mut tickets {
                 *ticket = Some(scope.push(op::Nop::new()).expect("room"));
             }
-            for ticket in &mut tickets[..batch as usize] {
-                let ticket = ticket.take().expect("a ticket");
+            for ticket in tickets.into_iter().flatten() {
                 scope.wait(ticket).expect("a wait").expect("a NOP");
             }
         });
     }
 
     #[inline(always)]
-    fn reads(&mut self, batch: u32, pages: &mut Pages) {
-        let offset = pages.offset;
-        for at in 0..batch {
-            pages.next(at);
-        }
+    fn reads_of<const BATCH: usize>(&mut self, pages: &mut Pages) {
+        let first = pages.offset;
+        pages.offset = (first + (BATCH * PAGE) as u64) % FILE as u64;
         let file = &pages.file;
-        let memory = &mut self.memory;
+        let buffers = self.memory.chunks_exact_mut(PAGE);
         self.ring.scope(|scope| {
-            let mut tickets: [Option<_>; SLOTS as usize] = [const { None }; SLOTS as usize];
-            let mut offset = offset;
-            for (ticket, buffer) in tickets[..batch as usize]
-                .iter_mut()
-                .zip(memory.chunks_exact_mut(PAGE))
-            {
+            let mut tickets = [const { None }; BATCH];
+            let mut offset = first;
+            for (ticket, buffer) in tickets.iter_mut().zip(buffers) {
                 let read = op::Read::new(file, buffer).at(offset);
-                offset = (offset + PAGE as u64) % super::FILE as u64;
+                offset = (offset + PAGE as u64) % FILE as u64;
                 *ticket = Some(scope.push(read).expect("room"));
             }
-            for ticket in &mut tickets[..batch as usize] {
-                let ticket = ticket.take().expect("a ticket");
-                let done = scope.wait(ticket).expect("a wait");
-                let mut expected = Expected::of(1, PAGE as i32);
-                expected.take(done.result.expect("a read") as i32, 0);
+            for ticket in tickets.into_iter().flatten() {
+                let Ok(op::Completed {
+                    result: Ok(PAGE), ..
+                }) = scope.wait(ticket)
+                else {
+                    super::missing();
+                };
             }
         });
     }
@@ -120,16 +160,14 @@ impl Implementation for Scoped {
 /// Results come with tags.
 pub(crate) struct Tagged {
     ring: Ring,
-    file: Option<Rc<File>>,
-    buffers: Vec<Vec<u8>>,
+    stock: Stock,
 }
 
 impl Implementation for Tagged {
     fn new() -> Self {
         Self {
             ring: ring(),
-            file: None,
-            buffers: (0..SLOTS).map(|_| vec![0; PAGE]).collect(),
+            stock: Stock::default(),
         }
     }
 
@@ -155,23 +193,27 @@ impl Implementation for Tagged {
 
     #[inline(always)]
     fn reads(&mut self, batch: u32, pages: &mut Pages) {
-        let file = self
-            .file
-            .get_or_insert_with(|| Rc::new(pages.file.try_clone().expect("a descriptor")));
-        for at in 0..batch {
-            let buffer = mem::take(&mut self.buffers[at as usize]);
-            let read = op::Read::new(Rc::clone(file), buffer).at(pages.next(at).offset);
-            self.ring.push_tagged(read, at.into()).expect("room");
+        let Self { ring, stock } = self;
+        let stock = stock.parts(pages);
+        let first = stock.len() - batch as usize;
+        for (at, (file, buffer)) in (0..).zip(stock.drain(first..)) {
+            let read = op::Read::new(file, buffer).at(pages.next(0).offset);
+            ring.push_tagged(read, at).expect("room");
         }
         let mut expected = Expected::of(batch, PAGE as i32);
         for _ in 0..batch {
-            let event = self.ring.next_event().expect("an event");
+            let event = ring.next_event().expect("an event");
             let tag = event.tag();
-            let Ok(done) = event.take::<OwnedRead>() else {
+            let Ok(op::Completed {
+                result: Ok(bytes),
+                file,
+                buf,
+            }) = event.take::<OwnedRead>()
+            else {
                 super::missing();
             };
-            expected.take(done.result.expect("a read") as i32, tag);
-            self.buffers[tag as usize] = done.buf;
+            expected.take(bytes as i32, tag);
+            stock.push((file, buf));
         }
         expected.end();
     }

@@ -5,8 +5,9 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use super::Table;
 use super::pool::List;
-use super::stored::{INLINE, Stored, Typed, Vtable};
+use super::stored::{INLINE, Stored, Vtable, type_id, write};
 
 /// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
 /// slot had before.
@@ -16,17 +17,6 @@ pub(crate) struct Key(pub(crate) u64);
 impl Key {
     /// An index that no slot has: for completions that nobody waits for.
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
-
-    /// The key of the slot's first operation.
-    pub(super) fn first(index: u32) -> Self {
-        Self(index.into())
-    }
-
-    /// The key of the slot's next operation.
-    #[inline]
-    pub(super) fn next(self) -> Self {
-        Self(self.0.wrapping_add(1 << 32))
-    }
 
     #[inline]
     pub(crate) fn index(self) -> u32 {
@@ -59,7 +49,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn is_in_flight(self) -> bool {
+    fn is_in_flight(self) -> bool {
         matches!(
             self,
             Self::Awaited | Self::Halfway | Self::Orphan | Self::Tagged | Self::Stream
@@ -70,10 +60,14 @@ impl Phase {
 /// A slot.
 #[repr(C, align(64))]
 pub(crate) struct Slot<R: 'static> {
-    /// The key of the operation, or of the next one while the slot is free.
-    pub(super) key: Cell<Key>,
-    /// While the slot is free, the next free one.
-    pub(super) next: Cell<u32>,
+    /// Where it lies in the table. With the generation it is the key of the operation, or of the next one while
+    /// the slot is free.
+    pub(super) index: u32,
+    /// How often the slot was freed.
+    pub(super) generation: Cell<u32>,
+    /// While the slot is free, the next free one; null if it is the last.
+    pub(super) next: Cell<*const Self>,
+    pub(super) table: Cell<*const Table<R>>,
     pub(super) phase: Cell<Phase>,
     /// Whether the operation borrows from a scope.
     pub(super) scoped: Cell<bool>,
@@ -90,20 +84,31 @@ pub(crate) struct Slot<R: 'static> {
     pub(super) payload: UnsafeCell<Payload>,
 }
 
-#[repr(C, align(64))]
+#[repr(C, align(16))]
 pub(super) struct Payload(pub(super) MaybeUninit<[u8; INLINE]>);
 
 impl<R: Copy + 'static> Slot<R> {
     /// What the kernel knows its operation by.
     #[inline]
     pub(crate) fn key(&self) -> Key {
-        self.key.get()
+        Key(u64::from(self.index) | u64::from(self.generation.get()) << 32)
+    }
+
+    /// The table that the slot is of.
+    #[inline]
+    pub(crate) fn table(&self) -> *const Table<R> {
+        self.table.get()
     }
 
     /// What it is used for.
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
         self.phase.get()
+    }
+
+    /// Whether its operation is in flight.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.phase.get().is_in_flight()
     }
 
     /// The tag that came with the operation.
@@ -121,6 +126,17 @@ impl<R: Copy + 'static> Slot<R> {
     #[inline]
     pub(crate) fn payload(&self) -> *mut u8 {
         self.payload.get().cast()
+    }
+
+    /// Moves an operation into the slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot was reserved, and holds no operation.
+    #[inline]
+    pub(crate) unsafe fn place<T>(&self, operation: T) {
+        // SAFETY: by the caller's promise it is nobody else's.
+        unsafe { write(self.payload(), operation) };
     }
 
     /// Whether a completion has come that was not the final one; it is in [`completion`](Self::completion).
@@ -151,6 +167,13 @@ impl<R: Copy + 'static> Slot<R> {
         self.phase.set(phase);
     }
 
+    /// As [`finish`](Self::finish), with a completion that `fill` writes.
+    #[inline]
+    pub(crate) fn finish_with(&self, phase: Phase, fill: impl FnOnce(&Cell<R>)) {
+        fill(&self.completion);
+        self.phase.set(phase);
+    }
+
     /// Keeps a completion that somebody is about to take.
     pub(crate) fn keep(&self, completion: R) {
         self.completion.set(completion);
@@ -161,12 +184,18 @@ impl<R: Copy + 'static> Slot<R> {
         self.phase.set(phase);
     }
 
+    /// Brings the functions of the operation, which its handle knows.
+    pub(crate) fn bring(&self, vtable: &'static Vtable<R>) {
+        self.vtable.set(Some(vtable));
+    }
+
     /// Whether the operation is a `T`.
     #[inline]
     pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
-        // Two types have different identities, so tables of functions that are one are of one type.
+        // Functions that are one give one identity, and two types have two.
         self.vtable.get().is_some_and(|vtable| {
-            ptr::eq(vtable, Typed::<T>::vtable()) || (vtable.type_id)() == TypeId::of::<T>()
+            ptr::eq(vtable.type_id as *const (), type_id::<T> as *const ())
+                || (vtable.type_id)() == TypeId::of::<T>()
         })
     }
 }

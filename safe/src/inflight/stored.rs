@@ -3,7 +3,7 @@
 use std::any::TypeId;
 
 /// The bytes that a slot has for an operation.
-pub(crate) const INLINE: usize = 320;
+pub(crate) const INLINE: usize = 304;
 
 /// What can lie in the table: it answers completions `R`.
 ///
@@ -40,10 +40,16 @@ impl<T: 'static> Typed<T> {
             &Vtable {
                 discard: T::discard,
                 forget: forget::<R, T>,
-                type_id: TypeId::of::<T>,
+                type_id: type_id::<T>,
             }
         }
     }
+}
+
+/// Not inlined, so that it mostly has one address.
+#[inline(never)]
+pub(super) fn type_id<T: 'static>() -> TypeId {
+    TypeId::of::<T>()
 }
 
 fn no_type_id() -> TypeId {
@@ -67,7 +73,7 @@ pub(crate) struct Vtable<R> {
 
 /// Whether an operation of this type lies in the slot itself.
 const fn fits<T>() -> bool {
-    size_of::<T>() <= INLINE && align_of::<T>() <= 64
+    size_of::<T>() <= INLINE && align_of::<T>() <= 16
 }
 
 /// # Safety
@@ -75,7 +81,7 @@ const fn fits<T>() -> bool {
 /// `payload` is a slot's, which is free.
 #[inline]
 pub(super) unsafe fn write<T>(payload: *mut u8, value: T) {
-    // SAFETY: by the caller's promise there is room for `INLINE` bytes, aligned to 64.
+    // SAFETY: by the caller's promise there is room for `INLINE` bytes, aligned to 16.
     unsafe {
         if fits::<T>() {
             payload.cast::<T>().write(value);

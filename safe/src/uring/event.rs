@@ -6,10 +6,10 @@ use std::mem;
 
 use super::op::{Cqe, Multishot, Operation};
 use super::raw::{cqueue, squeue};
-use super::ring::{Found, sort};
+use super::ring::{Found, direct, sort};
 use super::stored::Shots;
 use super::{Reason, Rejected, Ring, Token};
-use crate::inflight::{self, Kept, Phase, Slot, Table, Terms, Typed};
+use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As [`push`](Self::push), without a ticket: the result comes as an [`Event`] with this tag.
@@ -46,7 +46,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             scoped: false,
             stream: false,
             tag,
-            vtable: Typed::<O>::vtable(),
+            vtable: Some(Typed::<O>::vtable()),
         };
         // SAFETY: the terms are those of one result without a handle; `'static`, the operation may stay for
         // ever.
@@ -73,7 +73,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             scoped: false,
             stream: true,
             tag,
-            vtable: Typed::<Shots<M>>::vtable(),
+            vtable: Some(Typed::<Shots<M>>::vtable()),
         };
         // SAFETY: the terms are those of many results without a handle; `'static` as above.
         let started = unsafe {
@@ -95,12 +95,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// If the kernel cannot be asked. A signal does not interrupt it.
     #[inline]
     pub fn next_event(&mut self) -> io::Result<Event<'_>> {
-        loop {
-            if let Some(found) = self.find_event() {
-                return Ok(Event::new(self.table(), found));
-            }
-            self.wait_for_completion()?;
-        }
+        let found = match self.first_event() {
+            Some(found) => found,
+            None => self.wait_for_event()?,
+        };
+        Ok(Event::new(self.table(), found))
     }
 
     /// The next event, if there is one. Makes no system call unless completions wait in the kernel to be
@@ -111,14 +110,35 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As for [`next_event`](Self::next_event).
     #[inline]
     pub fn try_next_event(&mut self) -> io::Result<Option<Event<'_>>> {
-        let mut found = self.find_event();
+        let mut found = self.first_event().or_else(|| self.find_event());
         if found.is_none() && self.raw.submitter().flush_completions()? {
             found = self.find_event();
         }
         Ok(found.map(|found| Event::new(self.table(), found)))
     }
 
+    /// The event that the first completion is, if it is a simple one and none is kept.
     #[inline]
+    fn first_event<'table>(&mut self) -> Option<Found<'table>> {
+        // SAFETY: the ring is the table's owner; the caller binds the answer to it.
+        let table = unsafe { self.shared().get() };
+        if table.has_events() {
+            return None;
+        }
+        self.raw
+            .take_first_if(|completion| direct(table.slots(), completion))
+    }
+
+    #[inline(never)]
+    fn wait_for_event<'table>(&mut self) -> io::Result<Found<'table>> {
+        loop {
+            if let Some(found) = self.find_event() {
+                return Ok(found);
+            }
+            self.wait_for_completion()?;
+        }
+    }
+
     fn find_event<'table>(&mut self) -> Option<Found<'table>> {
         // SAFETY: the ring is the table's owner; the caller binds the answer to it.
         let table = unsafe { self.shared().get() };
@@ -132,10 +152,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             slot.keep(completion);
             return Some(Found { slot, last });
         }
-        let found = self
-            .raw
-            .completion()
-            .find_map(|completion| sort(table, &completion));
+        let found = self.raw.completion().find_map(|completion| {
+            let slot = table.find(Key(completion.user_data()))?;
+            sort(table, slot, &completion)
+        });
         // With the head of the completion queue published; this runs code of the user's.
         table.dispose();
         found

@@ -12,8 +12,8 @@ use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
-use super::ticket::{Ticket, WaitError};
-use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Stored, Table, Terms};
+use super::ticket::{Ticket, Tried, WaitError};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
 ///
@@ -39,15 +39,15 @@ impl Ring {
     pub fn new(capacity: u32) -> io::Result<Self> {
         Self::builder().build(capacity)
     }
+
+    /// A ring with other than the usual set-up. [`SetupBuilder::new`] makes those of other entry sizes.
+    #[must_use]
+    pub fn builder() -> SetupBuilder {
+        SetupBuilder::new()
+    }
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
-    /// A ring with other than the usual set-up.
-    #[must_use]
-    pub fn builder() -> SetupBuilder<S, C> {
-        SetupBuilder::new()
-    }
-
     pub(super) fn assemble(raw: IoUring<S, C>, setup: Setup, capacity: u32) -> Self {
         Self {
             raw: ManuallyDrop::new(raw),
@@ -125,11 +125,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             scoped: false,
             stream: false,
             tag: 0,
-            vtable: <O as Stored<Cqe>>::VTABLE,
+            vtable: None,
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms, O::prepare) }?;
-        Ok(Ticket::new(self.table, slot))
+        Ok(Ticket::new(slot))
     }
 
     /// Waits until the operation is over, and gives its result.
@@ -165,10 +165,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ///
     /// If the ticket is another ring's.
     #[inline]
-    pub fn try_wait<O: Operation>(
-        &mut self,
-        ticket: Ticket<O>,
-    ) -> Result<Result<O::Output, Ticket<O>>, WaitError<Ticket<O>>> {
+    pub fn try_wait<O: Operation>(&mut self, ticket: Ticket<O>) -> Tried<O> {
         self.own(&ticket);
         if !ticket.is_done() {
             if let Err(error) = self.poll() {
@@ -182,8 +179,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         })
     }
 
-    #[inline]
-    pub(super) fn wait_until_done<O>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
+    #[inline(always)]
+    pub(super) fn wait_until_done<O: Operation>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
         self.own(ticket);
         while !ticket.is_done() {
             self.advance()?;
@@ -192,7 +189,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline]
-    fn own<O>(&self, ticket: &Ticket<O>) {
+    fn own<O: Operation>(&self, ticket: &Ticket<O>) {
         assert!(ticket.is_of(self.table), "the ticket is another ring's");
     }
 
@@ -203,7 +200,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// `terms` are right for a `T` and for what becomes of the answer; no handle outlives what `T` borrows,
     /// and neither does the operation. `prepare` leaves an entry that is sound to push as long as the value
     /// lies in the table.
-    #[inline]
+    // The compiler weighs the whole of it; what usually runs is little, and less where the operation is known.
+    #[inline(always)]
     pub(super) unsafe fn start<T>(
         &mut self,
         operation: T,
@@ -212,10 +210,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ) -> Result<NonNull<Slot<Cqe>>, Rejected<T>> {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
-        let slot = match table.place(operation) {
-            Ok(slot) => slot,
-            Err(operation) => return Err(Rejected::new(Reason::Table, operation)),
+        let Some(slot) = table.reserve() else {
+            return Err(Rejected::new(Reason::Table, operation));
         };
+        // SAFETY: the slot was reserved just now.
+        unsafe { slot.place(operation) };
         // SAFETY: the operation was placed there just now; nobody else knows of it.
         let operation = unsafe { &mut *inflight::at::<T>(slot.payload()) };
         // SAFETY: by the caller's promise, and because the operation now lies in the table, which keeps it
@@ -271,7 +270,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Submits what is queued, and waits until at least one completion has come.
-    #[inline]
+    // Apart, so that taking a result that is there is small.
+    #[inline(never)]
     pub(super) fn advance(&mut self) -> io::Result<()> {
         if self.reap() == 0 {
             self.wait_for_completion()?;
@@ -327,22 +327,26 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
     }
 
-    /// Takes all completions out of the queue, and answers how many there were.
+    /// Takes all completions out of the queue, and answers how many there were of operations in the table.
     #[inline]
     pub(super) fn reap(&mut self) -> usize {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
+        let slots = table.slots();
         let mut count = 0;
-        for completion in self.raw.completion() {
+        self.raw.take_all(|completion| {
+            let Some(slot) = slots.find(Key(completion.user_data())) else {
+                return;
+            };
             count += 1;
-            if let Some(Found { slot, last }) = sort(table, &completion) {
+            if let Some(Found { slot, last }) = sort(table, slot, completion) {
                 table.push_event(Kept {
                     key: slot.key(),
                     completion: slot.completion(),
                     last,
                 });
             }
-        }
+        });
         // Only now, with the head of the completion queue published: this runs code of the user's.
         table.dispose();
         count
@@ -359,20 +363,33 @@ pub(super) struct Found<'table> {
 #[inline]
 pub(super) fn sort<'table, C: cqueue::EntryMarker>(
     table: &'table Table<Cqe>,
+    slot: &'table Slot<Cqe>,
     completion: &C,
 ) -> Option<Found<'table>> {
-    let slot = table.find(Key(completion.user_data()))?;
-    match slot.phase() {
-        Phase::Awaited if !is_more(completion) => {
-            slot.finish(Phase::Done, Cqe::of(completion));
-            None
-        }
-        Phase::Tagged if !is_more(completion) && !slot.begun() => {
-            slot.finish(Phase::Ready, Cqe::of(completion));
-            Some(Found { slot, last: true })
-        }
-        _ => sort_others(table, slot, Cqe::of(completion)),
+    let phase = slot.phase();
+    if phase == Phase::Awaited && !is_more(completion) {
+        slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
+        return None;
     }
+    if phase == Phase::Tagged && !is_more(completion) && !slot.begun() {
+        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        return Some(Found { slot, last: true });
+    }
+    sort_others(table, slot, Cqe::of(completion))
+}
+
+/// The event that a completion is, if it is the only one of a tagged operation.
+#[inline]
+pub(super) fn direct<'table, C: cqueue::EntryMarker>(
+    slots: Slots<'table, Cqe>,
+    completion: &C,
+) -> Option<Found<'table>> {
+    let slot = slots.find(Key(completion.user_data()))?;
+    let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
+    simple.then(|| {
+        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        Found { slot, last: true }
+    })
 }
 
 #[inline]
@@ -430,23 +447,28 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// Cancels what is in flight, of all operations or of those that borrow from a scope, and waits until it is
     /// over. False if that cannot be known.
     pub(super) fn drain(&mut self, scoped: bool) -> bool {
-        let mut known = usize::MAX;
+        self.reap();
+        let mut left: Vec<Key> = self.table().in_flight(scoped).collect();
+        for key in &left {
+            self.table().cancel_later(*key);
+        }
         loop {
-            self.reap();
-            let left = self.table().count_in_flight(scoped);
-            if left == 0 {
-                return true;
-            }
-            // Again whenever some are over: what was linked behind them may only now have begun.
-            if left < known {
-                known = left;
-                let keys: Vec<Key> = self.table().in_flight(scoped).collect();
-                for key in keys {
-                    self.table().cancel_later(key);
+            while let Some(last) = left.last() {
+                if self.table().find(*last).is_some_and(Slot::is_in_flight) {
+                    break;
                 }
+                left.pop();
             }
-            if self.enter(1).is_err() && self.reap() == 0 {
+            let Some(last) = left.last() else {
+                return true;
+            };
+            let last = *last;
+            if self.enter(1).is_err() && self.raw.completion().is_empty() {
                 return false;
+            }
+            if self.reap() > 0 {
+                // Once more: what was linked behind an operation that is over may only now have begun.
+                self.table().cancel_later(last);
             }
         }
     }

@@ -30,7 +30,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             scoped: false,
             stream: true,
             tag: 0,
-            vtable: <Shots<M> as Stored<Cqe>>::VTABLE,
+            vtable: Some(<Shots<M> as Stored<Cqe>>::VTABLE),
         };
         // SAFETY: the terms are those of many results for a handle; `'static`, the operation may stay for ever.
         let started = unsafe {
@@ -40,7 +40,6 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
         let slot = started.map_err(|rejected| rejected.map(|shots| shots.0))?;
         Ok(Stream {
-            table: self.shared(),
             slot,
             operation: PhantomData,
         })
@@ -94,7 +93,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// The next item that has come.
     fn taken<M: Multishot>(&mut self, stream: &mut Stream<M>) -> Option<M::Item> {
         assert!(
-            stream.table == self.shared(),
+            Shared::of(stream.slot()) == self.shared(),
             "the stream is another ring's"
         );
         let table = self.table();
@@ -111,8 +110,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 /// Dropping it drops the results that were not taken, and cancels the operation.
 #[must_use = "dropping a stream cancels its operation"]
 pub struct Stream<M> {
-    table: Shared<Cqe>,
-    /// Of that table. It is in use as long as this value lives, which keeps the table.
+    /// In use as long as this value lives, which keeps the table.
     slot: NonNull<Slot<Cqe>>,
     operation: PhantomData<M>,
 }
@@ -144,7 +142,7 @@ impl<M: Multishot> Stream<M> {
         if !self.is_over() {
             return Err(self);
         }
-        let shared = self.table;
+        let shared = Shared::of(self.slot());
         // SAFETY: the slot in use keeps the table, until it is freed below.
         let (table, slot) = unsafe { (shared.get(), self.slot.as_ref()) };
         while let Some(completion) = table.pop_item(slot) {
@@ -164,10 +162,11 @@ impl<M: Multishot> Stream<M> {
 
 impl<M> Drop for Stream<M> {
     fn drop(&mut self) {
+        let table = Shared::of(self.slot());
         // SAFETY: the slot in use keeps the table; the stream ends here.
         unsafe {
-            if self.table.get().let_go(self.slot(), true) {
-                self.table.free();
+            if table.get().let_go(self.slot(), true) {
+                table.free();
             }
         }
     }

@@ -8,7 +8,7 @@ use std::mem;
 use std::ptr::NonNull;
 
 use super::op::{Cqe, Operation};
-use crate::inflight::{Key, Phase, Shared, Slot};
+use crate::inflight::{Key, Phase, Shared, Slot, Stored as _};
 
 /// Names an operation, to cancel it. It means nothing to another ring, and nothing once the operation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,18 +19,16 @@ pub struct Token(pub(super) Key);
 /// Dropping it drops the result, or cancels the operation, which is dropped when it is over;
 /// [`detach`](Self::detach) lets it go on. Forgetting it keeps its place in the ring occupied.
 #[must_use = "dropping a ticket cancels its operation"]
-pub struct Ticket<O> {
-    table: Shared<Cqe>,
-    /// Of that table. It is in use as long as this value lives, which keeps the table.
+pub struct Ticket<O: Operation> {
+    /// In use as long as this value lives, which keeps the table.
     slot: NonNull<Slot<Cqe>>,
     operation: PhantomData<O>,
 }
 
-impl<O> Ticket<O> {
+impl<O: Operation> Ticket<O> {
     #[inline]
-    pub(super) fn new(table: Shared<Cqe>, slot: NonNull<Slot<Cqe>>) -> Self {
+    pub(super) fn new(slot: NonNull<Slot<Cqe>>) -> Self {
         Self {
-            table,
             slot,
             operation: PhantomData,
         }
@@ -38,7 +36,7 @@ impl<O> Ticket<O> {
 
     #[inline]
     pub(super) fn is_of(&self, table: Shared<Cqe>) -> bool {
-        self.table == table
+        Shared::of(self.slot()) == table
     }
 
     #[inline]
@@ -66,24 +64,26 @@ impl<O> Ticket<O> {
 
     #[cold]
     fn let_go(&self, cancel: bool) {
+        let slot = self.slot();
+        slot.bring(O::VTABLE);
+        let table = Shared::of(slot);
         // SAFETY: the slot in use keeps the table; the ticket ends here.
         unsafe {
-            if self.table.get().let_go(self.slot(), cancel) {
-                self.table.free();
+            if table.get().let_go(slot, cancel) {
+                table.free();
             }
         }
     }
-}
 
-impl<O: Operation> Ticket<O> {
     /// The result of an operation that is over.
     #[inline]
     pub(super) fn take(self) -> O::Output {
         debug_assert!(self.is_done());
-        // SAFETY: the slot in use keeps the table.
-        let table = unsafe { self.table.get() };
-        // SAFETY: as above, and the ring lives, for it was asked: freeing the slot does not free the table.
+        // SAFETY: the slot in use keeps the table. The ring lives, for it was asked: freeing the slot does not
+        // free the table.
         let slot = unsafe { self.slot.as_ref() };
+        // SAFETY: as above.
+        let table = unsafe { Shared::of(slot).get() };
         mem::forget(self);
         let completion = slot.completion();
         // SAFETY: the final completion has come, which the slot has kept; it holds an `O`, and the ticket was
@@ -92,13 +92,13 @@ impl<O: Operation> Ticket<O> {
     }
 }
 
-impl<O> Drop for Ticket<O> {
+impl<O: Operation> Drop for Ticket<O> {
     fn drop(&mut self) {
         self.let_go(true);
     }
 }
 
-impl<O> Debug for Ticket<O> {
+impl<O: Operation> Debug for Ticket<O> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ticket")
             .field("operation", &self.token())
@@ -106,6 +106,9 @@ impl<O> Debug for Ticket<O> {
             .finish_non_exhaustive()
     }
 }
+
+/// What looking for a result gives: the result, or the ticket, or why it cannot be told.
+pub type Tried<O> = Result<Result<<O as Operation>::Output, Ticket<O>>, WaitError<Ticket<O>>>;
 
 /// Waiting failed; the operation goes on.
 pub struct WaitError<T> {

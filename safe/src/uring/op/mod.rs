@@ -20,6 +20,8 @@ mod sync;
 mod vectored;
 mod xattr;
 
+use std::cell::Cell;
+
 pub use advice::{Fadvise, FileAdvice, Madvise, MemoryAdvice};
 pub use close::{Close, CloseFixed};
 pub use direct::{Destination, Direct, Opens};
@@ -45,12 +47,14 @@ pub use super::raw::squeue::Entry;
 
 /// A completion, as the kernel posted it.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(8))]
 pub struct Cqe {
     /// What the operation answered: a count, a descriptor, or a negative errno.
     pub result: i32,
     /// `IORING_CQE_F_*`; the functions of [`cqueue`] read them.
     pub flags: u32,
-    /// The second half, in rings whose completions have 32 bytes; zero elsewhere.
+    /// The second half, in rings whose completions have 32 bytes. In others it means nothing, but for `extra[1]`
+    /// if the flags have `IORING_CQE_F_NOTIF`: then that is the result of the notification.
     pub extra: [u64; 2],
 }
 
@@ -63,6 +67,18 @@ impl Cqe {
             flags,
             extra,
         }
+    }
+
+    /// Writes a completion into `kept`, which has had none but of rings of the same type.
+    #[inline]
+    pub(super) fn keep<C: cqueue::EntryMarker>(kept: &Cell<Self>, completion: &C) {
+        if C::BUILD_FLAGS != 0 {
+            return kept.set(Self::of(completion));
+        }
+        // The second half means nothing in such a ring.
+        // SAFETY: a cell may be written through its pointer by the thread that has it; the first eight bytes are
+        // result and flags, as in a completion.
+        unsafe { kept.as_ptr().cast::<u64>().write(completion.word()) };
     }
 
     /// This completion, followed by the notification that ends the operation.

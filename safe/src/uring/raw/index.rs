@@ -234,6 +234,12 @@ impl<'a, W: Word, O: Orders> Consumer<'a, W, O> {
         }
     }
 
+    /// As [`publish`](Self::publish), by one who has read a slot: thus not in a forked child.
+    #[inline]
+    pub(crate) fn publish_filled(&self) {
+        self.head.store(self.local.head.get(), O::CQ_HEAD_STORE);
+    }
+
     /// Learns which slots the kernel has filled.
     #[inline]
     pub(crate) fn refresh(&self) {
