@@ -7,9 +7,9 @@ use std::cell::Cell;
 use std::fs::{self, File};
 use std::rc::Rc;
 
+use safe::uring::Ring;
 use safe::uring::op::{self, MemoryAdvice, Operation};
 use safe::uring::raw::types::FallocateFlags;
-use safe::uring::{FixedBuf, Ring};
 use support::in_process_of_its_own;
 
 thread_local! {
@@ -116,20 +116,31 @@ fn operations_do_not_allocate() {
         let fixed = ring.register_file(&*file).expect("a slot");
         drop(fixed);
     });
-    let buf = buffers.lease(0, 100..200).expect("free");
-    allocates_nothing(
-        "fixed buffers",
-        again(buf, |buf: FixedBuf| {
-            let shared = buf.share();
-            let done = run(ring, op::WriteFixed::new(same(), shared.clone()).at(0));
-            assert_eq!(done.result, Ok(100));
-            drop((done, shared));
-            let buf = buffers.take().expect("free");
-            let done = run(ring, op::ReadFixed::new(same(), buf).at(0));
-            assert_eq!(done.result, Ok(100));
-            done.buf
-        }),
-    );
+    allocates_nothing("fixed buffers", || {
+        let shared = buffers.lease(0, 100..200).expect("free").share();
+        let done = run(ring, op::WriteFixed::new(same(), shared.clone()).at(0));
+        assert_eq!(done.result, Ok(100));
+        drop((done, shared));
+        let buf = buffers.take().expect("free");
+        let done = run(ring, op::ReadFixed::new(same(), buf).at(0));
+        assert_eq!(done.result, Ok(100));
+    });
+}
+
+#[test]
+fn other_advice_is_the_callers_risk() {
+    let mut ring = Ring::new(8).expect("a ring");
+    // SAFETY: the buffer's own bytes become zeros.
+    let advice = unsafe { op::Madvise::with_any(vec![1u8; 100_000], libc::MADV_DONTNEED) };
+    let done = run(&mut ring, advice);
+    assert_eq!(done.result, Ok(()));
+    let zeros = done.buf.iter().filter(|byte| **byte == 0).count();
+    // Whole pages, and nothing outside of the buffer or at its ends.
+    assert!(zeros > 0 && zeros % 4096 == 0, "{zeros}");
+    // SAFETY: as above, if there were such advice.
+    let advice = unsafe { op::Madvise::with_any(done.buf, 9999) };
+    let errno = run(&mut ring, advice).result.map_err(|e| e.raw_os_error());
+    assert_eq!(errno, Err(libc::EINVAL));
 }
 
 fn descriptors() -> usize {

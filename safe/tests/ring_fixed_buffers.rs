@@ -6,7 +6,8 @@ mod support {
     pub(crate) mod run;
 }
 
-use std::io::{ErrorKind, Read as _, Write as _, pipe};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 
 use safe::uring::{FixedBuf, LeaseError, Reason, Registered as _, Ring, op};
 use support::run::{file, pattern, ring, run};
@@ -139,7 +140,7 @@ fn readers_write_from_the_same_bytes_at_once() {
 fn bytes_in_flight_are_nobody_elses() {
     let mut ring = ring();
     let buffers = ring.register_buffers(1, 4096).expect("buffers");
-    let (reader, mut writer) = pipe().expect("a pipe");
+    let (reader, mut writer) = UnixStream::pair().expect("sockets");
     let lease = buffers.lease(0, 10..20).expect("free");
     let ticket = ring.push(op::ReadFixed::new(reader, lease)).expect("room");
     ring.submit().expect("submitted");
@@ -150,7 +151,7 @@ fn bytes_in_flight_are_nobody_elses() {
     assert_eq!(&done.buf[..], b"0123456789");
     assert!(beside.iter().all(|byte| *byte == 0));
     // Dropped in flight, the bytes come back when the operation is over, not before.
-    let (reader, _writer) = pipe().expect("a pipe");
+    let (reader, _writer) = UnixStream::pair().expect("sockets");
     let ticket = ring
         .push(op::ReadFixed::new(reader, done.buf))
         .expect("room");
@@ -169,7 +170,7 @@ fn leases_outlive_their_ring() {
     let buffers = ring.register_buffers(2, 4096).expect("buffers");
     let mut lease = buffers.take().expect("free");
     lease.fill(5);
-    let (reader, _writer) = pipe().expect("a pipe");
+    let (reader, _writer) = UnixStream::pair().expect("sockets");
     let other = buffers.take().expect("free");
     let ticket = ring.push(op::ReadFixed::new(reader, other)).expect("room");
     ring.submit().expect("submitted");
@@ -223,7 +224,7 @@ fn a_fixed_file_and_a_fixed_buffer_go_together() {
     let mut ring = ring();
     ring.register_files(1, 0).expect("a table");
     let buffers = ring.register_buffers(1, 4096).expect("buffers");
-    let (mut reader, writer) = pipe().expect("a pipe");
+    let (mut reader, writer) = UnixStream::pair().expect("sockets");
     let fixed = ring.register_file(writer).expect("a slot");
     let mut buf = buffers.take().expect("free");
     buf.copy_from_slice(&pattern(4096));

@@ -7,7 +7,8 @@ mod support {
 }
 
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 
 use safe::uring::op::{self, Error};
 use safe::uring::raw::types::OpenFlags;
@@ -19,19 +20,23 @@ fn errno<T>(result: Result<T, Error>) -> i32 {
     result.err().expect("an error").raw_os_error()
 }
 
-/// A pipe whose write end is fixed, and open nowhere else: its end tells that the slot is empty.
-fn fixed_pipe(ring: &mut Ring) -> (PipeReader, FixedFd) {
-    let (reader, writer) = pipe().expect("a pipe");
+/// A pair of which one is fixed, and open nowhere else: the end of the other tells that the slot is empty.
+fn fixed_pair(ring: &mut Ring) -> (UnixStream, FixedFd) {
+    let (reader, writer) = UnixStream::pair().expect("sockets");
     let fixed = ring.register_file(writer).expect("a free slot");
     (reader, fixed)
 }
 
-/// Whether the write end is closed, of a pipe without data.
-fn has_ended(reader: &PipeReader) -> bool {
-    let reader = reader.try_clone().expect("a second descriptor");
-    let mut ring = Ring::new(1).expect("a ring");
-    let nowait = safe::uring::raw::types::RwFlags::NOWAIT;
-    run(&mut ring, op::Read::new(reader, vec![0]).flags(nowait)).result == Ok(0)
+/// Whether the other end is closed, of a pair without data.
+fn has_ended(mut reader: &UnixStream) -> bool {
+    reader.set_nonblocking(true).expect("set");
+    let answer = reader.read(&mut [0]);
+    reader.set_nonblocking(false).expect("set");
+    match answer {
+        Ok(0) => true,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -64,8 +69,11 @@ fn a_fixed_file_is_read_and_written() {
     // To a plain file and back, by way of a pipe.
     let plain = run(&mut ring, op::InstallFixed::new(fixed.clone())).expect("a descriptor");
     assert_eq!(File::from(plain).metadata().expect("a status").len(), 5000);
-    let ends = pipe().expect("a pipe");
-    let pipes = (ring.register_file(ends.0), ring.register_file(ends.1));
+    let ends = run(&mut ring, op::Pipe::new()).expect("a pipe");
+    let pipes = (
+        ring.register_file(ends.reader),
+        ring.register_file(ends.writer),
+    );
     let (reader, writer) = (pipes.0.expect("a slot"), pipes.1.expect("a slot"));
     let done = run(&mut ring, op::Splice::new(fixed, writer, 4).from_at(1));
     assert_eq!(done.result, Ok(4));
@@ -77,7 +85,7 @@ fn a_fixed_file_is_read_and_written() {
 fn a_slot_is_freed_with_its_last_handle() {
     let mut ring = ring();
     let files = ring.register_files(2, 0).expect("a table");
-    let (reader, fixed) = fixed_pipe(&mut ring);
+    let (reader, fixed) = fixed_pair(&mut ring);
     let second = fixed.clone();
     drop(fixed);
     ring.submit().expect("submitted");
@@ -89,8 +97,8 @@ fn a_slot_is_freed_with_its_last_handle() {
     assert_eq!(files.free(), 2);
     // Slots are used again and again, and emptied when there is need.
     for _ in 0..1000 {
-        let (reader, one) = fixed_pipe(&mut ring);
-        let (_, two) = fixed_pipe(&mut ring);
+        let (reader, one) = fixed_pair(&mut ring);
+        let (_, two) = fixed_pair(&mut ring);
         assert_ne!(one.slot(), two.slot());
         let full = ring.reserve_file().expect_err("no slot");
         assert_eq!(full.raw_os_error(), Some(libc::ENFILE));
@@ -102,7 +110,7 @@ fn a_slot_is_freed_with_its_last_handle() {
 fn many_slots_are_emptied_at_once() {
     let mut ring = ring();
     let files = ring.register_files(300, 0).expect("a table");
-    let mut all: Vec<_> = (0..300).map(|_| fixed_pipe(&mut ring)).collect();
+    let mut all: Vec<_> = (0..300).map(|_| fixed_pair(&mut ring)).collect();
     // Every third stays.
     let mut kept = Vec::new();
     let mut readers = Vec::new();
@@ -129,7 +137,7 @@ fn many_slots_are_emptied_at_once() {
 fn a_slot_in_use_by_an_operation_is_not_emptied() {
     let mut ring = ring();
     let files = ring.register_files(1, 0).expect("a table");
-    let (reader, mut writer) = pipe().expect("a pipe");
+    let (reader, mut writer) = UnixStream::pair().expect("sockets");
     let fixed = ring.register_file(reader).expect("a slot");
     // Queued, then in flight, and the operation has the only handle.
     let ticket = ring
@@ -146,7 +154,7 @@ fn a_slot_in_use_by_an_operation_is_not_emptied() {
     ring.submit().expect("submitted");
     assert_eq!(files.free(), 1);
     let error = writer.write(b"x").expect_err("nobody reads");
-    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
 }
 
 #[test]
@@ -154,7 +162,7 @@ fn a_dropped_ticket_gives_the_slot_back() {
     let mut ring = ring();
     let files = ring.register_files(1, 0).expect("a table");
     for _ in 0..100 {
-        let (reader, writer) = pipe().expect("a pipe");
+        let (reader, writer) = UnixStream::pair().expect("sockets");
         let fixed = ring.register_file(reader).expect("a slot");
         let ticket = ring.push(op::Read::new(fixed, vec![0; 9])).expect("room");
         ring.submit().expect("submitted");
@@ -219,6 +227,10 @@ fn the_kernel_chooses_automatic_slots() {
     );
     assert_eq!(done.buf, b"\x7fELF");
     let first = op::CloseFixed::new(first).expect_err("the kernel would use it again");
+    let rejected = ring
+        .push(op::RegisterFile::new(file(b""), first.clone()))
+        .expect_err("it is the kernel's choice what goes there");
+    assert_eq!(rejected.reason(), Reason::Foreign);
     drop((first, done.file));
     // Nobody takes what comes: it is closed, and both slots are free.
     for _ in 0..50 {
@@ -363,7 +375,7 @@ fn another_rings_fixed_files_are_refused() {
         assert_eq!(refused, Err(Reason::Foreign));
     }
     let error: std::io::Error = rejected.into();
-    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
     // Rings that come later are others too, wherever they lie in memory.
     drop(ring);
     for _ in 0..10 {
@@ -380,8 +392,8 @@ fn another_rings_fixed_files_are_refused() {
 fn handles_outlive_their_ring_and_files_do_not() {
     let mut ring = ring();
     let files = ring.register_files(2, 0).expect("a table");
-    let (mut reader, fixed) = fixed_pipe(&mut ring);
-    let (_, forgotten) = fixed_pipe(&mut ring);
+    let (mut reader, fixed) = fixed_pair(&mut ring);
+    let (_, forgotten) = fixed_pair(&mut ring);
     std::mem::forget(forgotten);
     drop(ring);
     assert_eq!(reader.read(&mut [0]).expect("the end"), 0);
@@ -414,7 +426,7 @@ fn a_ring_with_a_polling_thread_has_fixed_files() {
     let mut ring = Ring::builder().sqpoll(100).build(8).expect("a ring");
     let files = ring.register_files(1, 0).expect("a table");
     for round in 0..100 {
-        let (mut reader, writer): (PipeReader, PipeWriter) = pipe().expect("a pipe");
+        let (mut reader, writer) = UnixStream::pair().expect("sockets");
         let fixed = ring.register_file(writer).expect("a slot");
         assert_eq!(
             run(&mut ring, op::Write::new(fixed, vec![round])).result,

@@ -23,7 +23,7 @@ pub enum Reason {
     Queue,
     /// The ring is a parent process's.
     Forked,
-    /// It uses a fixed file or buffer of another ring.
+    /// It uses a fixed file or buffer of another ring, or would put a file into a slot that the kernel chose.
     Foreign,
 }
 
@@ -52,7 +52,9 @@ impl Display for Reason {
             Self::Table => "the ring has as many operations as it has room for",
             Self::Queue => "the submission queue is full",
             Self::Forked => "the ring belongs to a parent process",
-            Self::Foreign => "a fixed file or buffer is registered with another ring",
+            Self::Foreign => {
+                "a fixed file or buffer is not one that the operation can use on this ring"
+            }
         })
     }
 }

@@ -8,7 +8,8 @@ use crate::uring::{FixedFd, RingId};
 
 /// Closes a file, as close(2) does, and tells what a file system has to say then. Since Linux 5.6.
 ///
-/// The file is closed however it ends: if the kernel did not come to it, by the completion.
+/// The file is closed however it ends: if the kernel did not come to it, by the completion. But a ring's own descriptor
+/// gives `EBADF` and stays open: drop the ring instead.
 #[derive(Debug)]
 pub struct Close {
     file: OwnedFd,

@@ -8,7 +8,8 @@ use crate::uring::{Files, FixedFd, RingId};
 /// one, or into one of the automatic slots of a table.
 #[derive(Clone, Debug)]
 pub enum Destination {
-    /// This slot. Operations linked behind may use it already.
+    /// This slot. Operations linked behind may use it already. An automatic slot is refused
+    /// ([`Reason::Foreign`](crate::uring::Reason::Foreign)): what goes into it is the kernel's choice.
     Slot(FixedFd),
     /// One that the kernel chooses. `ENFILE` if all automatic ones are taken.
     Automatic(Files),
@@ -36,7 +37,7 @@ impl Destination {
     #[inline]
     pub(in crate::uring) fn is_of(&self, ring: RingId) -> bool {
         match self {
-            Self::Slot(slot) => slot.is_of(ring),
+            Self::Slot(slot) => slot.is_of(ring) && !slot.is_automatic(),
             Self::Automatic(files) => files.is_of(ring),
         }
     }
@@ -66,7 +67,12 @@ impl Destination {
 }
 
 /// An operation whose result is one new file: a descriptor, or with [`Direct`] a fixed file.
-pub trait Opens: Operation {
+///
+/// # Safety
+///
+/// The entry's `file_index` is what makes the new file a fixed one, as for `IORING_OP_OPENAT`: 0 where the operation
+/// leaves it, and else the slot plus one. The result is the descriptor or the automatic slot.
+pub unsafe trait Opens: Operation {
     /// The result, with the new file as a `T`.
     type Opened<T>;
 
@@ -108,7 +114,8 @@ impl<O: Opens> Direct<O> {
     }
 }
 
-// SAFETY: the entry is that of the inner operation, which the value keeps, but for where the file goes.
+// SAFETY: the entry is that of the inner operation, which the value keeps, but for where the file goes, which is in
+// the field that the operation's type says.
 unsafe impl<O: Opens> Operation for Direct<O> {
     const OPCODE: u8 = O::OPCODE;
 

@@ -8,6 +8,10 @@ use crate::uring::raw::opcode;
 use crate::uring::raw::types::{OpenFlags, OpenHow, ResolveFlags};
 use crate::uring::{Cwd, Directory};
 
+/// What every open has: without the second, 32-bit programs cannot open files of 2 GiB.
+const ALWAYS: OpenFlags =
+    OpenFlags::from_bits_retain(libc::O_CLOEXEC as u32 | libc::O_LARGEFILE as u32);
+
 /// Takes a descriptor that the kernel has made.
 ///
 /// # Safety
@@ -50,7 +54,7 @@ impl<P: PathArg> Open<P> {
         Self {
             dir: Cwd,
             path,
-            flags: OpenFlags::CLOEXEC,
+            flags: ALWAYS,
             mode: 0o666,
         }
     }
@@ -73,7 +77,7 @@ impl<P: PathArg, D: Directory> Open<P, D> {
     /// For what and how, besides `O_CLOEXEC`.
     #[must_use]
     pub fn flags(mut self, flags: OpenFlags) -> Self {
-        self.flags = flags | self.flags & OpenFlags::CLOEXEC;
+        self.flags = flags | self.flags & ALWAYS;
         self
     }
 
@@ -111,7 +115,8 @@ unsafe impl<P: PathArg, D: Directory> Operation for Open<P, D> {
     }
 }
 
-impl<P: PathArg, D: Directory> Opens for Open<P, D> {
+// SAFETY: that is what `IORING_OP_OPENAT` answers, and where it has its slot.
+unsafe impl<P: PathArg, D: Directory> Opens for Open<P, D> {
     type Opened<T> = Result<T, Error>;
 
     fn without_descriptor(&mut self) {
@@ -158,7 +163,7 @@ impl<P: PathArg> Open2<P> {
         Self {
             dir: Cwd,
             path,
-            flags: OpenFlags::CLOEXEC,
+            flags: ALWAYS,
             mode: 0,
             resolve: ResolveFlags::empty(),
             how: OpenHow::new(),
@@ -190,7 +195,7 @@ impl<P: PathArg, D: Directory> Open2<P, D> {
     /// For what and how, besides `O_CLOEXEC`.
     #[must_use]
     pub fn flags(mut self, flags: OpenFlags) -> Self {
-        self.flags = flags | self.flags & OpenFlags::CLOEXEC;
+        self.flags = flags | self.flags & ALWAYS;
         self
     }
 
@@ -241,7 +246,8 @@ unsafe impl<P: PathArg, D: Directory> Operation for Open2<P, D> {
     }
 }
 
-impl<P: PathArg, D: Directory> Opens for Open2<P, D> {
+// SAFETY: as for `Open`.
+unsafe impl<P: PathArg, D: Directory> Opens for Open2<P, D> {
     type Opened<T> = Result<T, Error>;
 
     fn without_descriptor(&mut self) {
