@@ -231,7 +231,7 @@ fn the_kernel_chooses_automatic_slots() {
         .push(op::RegisterFile::new(file(b""), first.clone()))
         .expect_err("it is the kernel's choice what goes there");
     assert_eq!(rejected.reason(), Reason::Foreign);
-    drop((first, done.file));
+    drop((first, done.file, rejected));
     // Nobody takes what comes: it is closed, and both slots are free.
     for _ in 0..50 {
         let ticket = ring.push(open()).expect("room");
