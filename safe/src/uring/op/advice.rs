@@ -144,6 +144,18 @@ impl MemoryAdvice {
 
 /// Tells how the memory of a buffer will be used, as madvise(2) does: of the pages that lie wholly in it, which
 /// may be none. Since Linux 5.6.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let ticket = ring.push(op::Madvise::new(vec![1; 1 << 20], op::MemoryAdvice::Cold))?;
+/// let done = ring.wait(ticket)?;
+/// done.result?;
+/// assert!(done.buf.iter().all(|byte| *byte == 1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Madvise<B> {
     buf: B,

@@ -89,6 +89,24 @@ unsafe impl<F: Handle> Operation for ReadFixed<F> {
 
 /// As [`Write`](super::Write), from bytes of a registered buffer, which the kernel need not pin for it. Since Linux
 /// 5.1.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let buffers = ring.register_buffers(4, 4096)?;
+/// let mut buf = buffers.take().expect("a free buffer");
+/// buf[..5].copy_from_slice(b"hello");
+/// // To two files at once, from the same bytes.
+/// let bytes = buf.share();
+/// let write = |file| op::WriteFixed::new(file, bytes.clone()).at(0).limit(5);
+/// let first = ring.push(write(tempfile::tempfile()?))?;
+/// let second = ring.push(write(tempfile::tempfile()?))?;
+/// assert_eq!(ring.wait(first)?.result?, 5);
+/// assert_eq!(ring.wait(second)?.result?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct WriteFixed<F, B> {
     file: F,

@@ -6,6 +6,24 @@ use crate::uring::raw::types::{AtFlags, RenameFlags};
 use crate::uring::{Cwd, Directory};
 
 /// Renames or moves, as renameat2(2) does. Since Linux 5.11.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::raw::types::RenameFlags;
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let dir = tempfile::tempdir()?;
+/// let path = |name: &str| op::path(dir.path().join(name));
+/// let ticket = ring.push(op::Mkdir::new(path("old")?))?;
+/// ring.wait(ticket)??;
+/// let rename = op::Rename::new(path("old")?, path("new")?).flags(RenameFlags::NOREPLACE);
+/// let ticket = ring.push(rename)?;
+/// ring.wait(ticket)??;
+/// let ticket = ring.push(op::Unlink::directory(path("new")?))?;
+/// ring.wait(ticket)??;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Rename<P, Q, D = Cwd, E = Cwd> {
     from: P,

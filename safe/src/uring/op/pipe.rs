@@ -139,6 +139,21 @@ const NONE: i64 = -1;
 /// Moves data from or to a pipe, as splice(2) does. Since Linux 5.7.
 ///
 /// One of the two is a pipe, the other one is read or written at its own position unless an offset is given.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let ticket = ring.push(op::Pipe::new())?;
+/// let pipe = ring.wait(ticket)??;
+/// let file = std::fs::File::open("/proc/self/exe")?;
+/// let ticket = ring.push(op::Splice::new(file, pipe.writer, 4).from_at(0))?;
+/// assert_eq!(ring.wait(ticket)?.result?, 4);
+/// let ticket = ring.push(op::Read::new(pipe.reader, Vec::with_capacity(9)))?;
+/// assert_eq!(ring.wait(ticket)?.buf, b"\x7fELF");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Splice<A, B> {
     from: A,

@@ -71,6 +71,20 @@ unsafe impl<F: AsFd> Operation for RegisterFile<F> {
 /// Makes a descriptor of a fixed file, which stays one. Since Linux 6.8.
 ///
 /// Gives the descriptor, which execve(2) closes. One that nobody takes is closed.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let files = ring.register_files(0, 16)?;
+/// let ticket = ring.push(op::RegisterFile::new(tempfile::tempfile()?, &files))?;
+/// let fixed = ring.wait(ticket)?.result?;
+/// let ticket = ring.push(op::InstallFixed::new(fixed))?;
+/// let plain = std::fs::File::from(ring.wait(ticket)??);
+/// assert_eq!(plain.metadata()?.len(), 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct InstallFixed {
     file: FixedFd,

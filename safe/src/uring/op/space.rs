@@ -63,6 +63,18 @@ unsafe impl<F: Handle> Operation for Fallocate<F> {
 }
 
 /// Sets a file's length, as ftruncate(2) does. Since Linux 6.9.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let ticket = ring.push(op::Ftruncate::new(tempfile::tempfile()?, 1000))?;
+/// let done = ring.wait(ticket)?;
+/// done.result?;
+/// assert_eq!(done.file.metadata()?.len(), 1000);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Ftruncate<F> {
     file: F,

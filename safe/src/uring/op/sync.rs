@@ -9,6 +9,19 @@ use crate::uring::raw::types::{FsyncFlags, SyncRangeFlags};
 /// Makes a file's data durable, as fsync(2) does. Since Linux 5.1.
 ///
 /// It is not ordered after writes that are in flight: wait for them first, or link it to them.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let ticket = ring.push(op::Write::new(tempfile::tempfile()?, "kept").at(0))?;
+/// let written = ring.wait(ticket)?;
+/// assert_eq!(written.result?, 4);
+/// let ticket = ring.push(op::Fsync::data(written.file))?;
+/// ring.wait(ticket)?.result?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Fsync<F> {
     file: F,

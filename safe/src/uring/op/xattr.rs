@@ -12,6 +12,20 @@ use crate::uring::raw::types::XattrFlags;
 ///
 /// Gives its length, and the buffer counts as many bytes as initialised. `ERANGE` if it has not as many; one that
 /// has none is told the length all the same. `ENODATA` if there is no such attribute.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let file = tempfile::NamedTempFile::new()?;
+/// let path = op::path(file.path())?;
+/// let ticket = ring.push(op::SetXattr::new(path.clone(), c"user.colour", "blue"))?;
+/// ring.wait(ticket)?.result?;
+/// let ticket = ring.push(op::GetXattr::new(path, c"user.colour", Vec::with_capacity(99)))?;
+/// assert_eq!(ring.wait(ticket)?.buf, b"blue");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct GetXattr<P, N, B> {
     path: P,
