@@ -153,7 +153,7 @@ fn a_status_is_that_of_the_file() {
     assert_eq!(status.accessed(), known.accessed().ok());
     assert_eq!(status.created(), known.created().ok());
     assert!(status.changed().is_some());
-    assert_eq!(status.is_device(), None);
+    assert_eq!(status.device_number(), None);
     assert_eq!(status.as_raw().stx_size, 5000);
 
     // Of what is open, of a link itself, of a directory, of a device.
@@ -180,7 +180,7 @@ fn a_status_is_that_of_the_file() {
     );
     let null = run(&mut ring, op::Statx::new(c"/dev/null")).expect("a status");
     assert!(null.is_char_device());
-    assert_eq!(null.is_device(), Some((1, 3)));
+    assert_eq!(null.device_number(), Some((1, 3)));
     assert_eq!(
         errno(run(
             &mut ring,

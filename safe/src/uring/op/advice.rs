@@ -136,7 +136,7 @@ impl MemoryAdvice {
             Self::NoHugePage => libc::MADV_NOHUGEPAGE,
             Self::PopulateRead => libc::MADV_POPULATE_READ,
             Self::PopulateWrite => libc::MADV_POPULATE_WRITE,
-            // Since Linux 6.1; the same on all architectures.
+            // MADV_COLLAPSE, which `libc` lacks for musl.
             Self::Collapse => 25,
         }
     }

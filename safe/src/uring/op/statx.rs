@@ -226,7 +226,7 @@ impl Status {
     }
 
     /// The device that it is, if it is one: major and minor number.
-    pub fn is_device(&self) -> Option<(u32, u32)> {
+    pub fn device_number(&self) -> Option<(u32, u32)> {
         (self.is_block_device() || self.is_char_device())
             .then_some((self.0.stx_rdev_major, self.0.stx_rdev_minor))
     }
