@@ -20,6 +20,9 @@ use crate::mmap::page_size;
 use crate::uring::Ring;
 use crate::uring::raw::{cqueue, squeue};
 
+/// The most bytes that the kernel takes as one registered buffer.
+const LARGEST: usize = 1 << 30;
+
 /// A ring's registered buffers: so many of one size, in memory that is given back when the ring is gone and the
 /// last lease too. Clones are of the same buffers.
 #[derive(Clone)]
@@ -425,13 +428,17 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ///
     /// `EBUSY`: the ring has buffers. `ENOMEM`: no memory, or the limit on locked memory (`RLIMIT_MEMLOCK`), which
     /// counts every page unless the process has `CAP_IPC_LOCK`. `EINVAL`: no buffers, or more than 16384 (before
-    /// Linux 5.13, 1024). `EFAULT`: none of any size, or larger than 1 GiB.
+    /// Linux 5.13, 1024), or buffers of no bytes. `EFAULT`: larger than 1 GiB.
     pub fn register_buffers(&mut self, count: u16, size: usize) -> io::Result<FixedBuffers> {
         if self.fixed.buffers.is_some() {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
         if count == 0 || size == 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        if size > LARGEST {
+            // What the kernel would say, after all of it had been zeroed.
+            return Err(io::Error::from_raw_os_error(libc::EFAULT));
         }
         let buffers = FixedBuffers::new(self.fixed.id, count, size)
             .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
