@@ -43,6 +43,8 @@ pub(crate) struct Table<R: 'static> {
     events: List,
     /// Completions that nobody takes.
     disposals: List,
+    /// Completions of no operation of this table that were sent to its owner.
+    messages: List,
     pool: UnsafeCell<Pool<R>>,
 }
 
@@ -83,6 +85,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             unwanted: UnsafeCell::default(),
             events: List::new(),
             disposals: List::new(),
+            messages: List::new(),
             pool: UnsafeCell::new(Pool::new()),
         };
         for slot in table.slots.iter().rev() {
@@ -324,6 +327,16 @@ impl<R: Copy + Default + 'static> Table<R> {
     #[inline]
     pub(crate) fn pop_event(&self) -> Option<Kept<R>> {
         self.pop(&self.events)
+    }
+
+    /// Keeps a completion that belongs to no operation.
+    pub(crate) fn push_message(&self, kept: Kept<R>) {
+        self.push(&self.messages, kept);
+    }
+
+    /// The oldest of those.
+    pub(crate) fn pop_message(&self) -> Option<Kept<R>> {
+        self.pop(&self.messages)
     }
 
     /// Keeps a completion that nobody takes until [`dispose`](Self::dispose).

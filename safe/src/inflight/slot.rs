@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::Table;
-use super::pool::List;
+use super::pool::{List, NONE};
 use super::stored::{INLINE, Stored, Vtable, type_id, write};
 
 /// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
@@ -17,6 +17,9 @@ pub(crate) struct Key(pub(crate) u64);
 impl Key {
     /// An index that no slot has: for completions that nobody waits for.
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
+
+    /// An index that no slot has: for what is sent from ring to ring.
+    pub(crate) const MESSAGE: u32 = u32::MAX - 1;
 
     #[inline]
     pub(crate) fn index(self) -> u32 {
@@ -120,6 +123,11 @@ impl<R: Copy + 'static> Slot<R> {
     /// Whether many completions are to come.
     pub(crate) fn is_stream(&self) -> bool {
         self.stream.get()
+    }
+
+    /// Whether there are completions of a stream that its handle has not taken.
+    pub(crate) fn has_items(&self) -> bool {
+        self.items.first.get() != NONE
     }
 
     /// Where the operation lies, for [`at`] and [`read`].

@@ -4,7 +4,8 @@ use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::mem;
 
-use super::op::{Cqe, Multishot, Operation};
+use super::message;
+use super::op::{Cqe, Multishot, Operation, assert_small};
 use super::raw::{cqueue, squeue};
 use super::ring::{Found, direct, sort};
 use super::stored::Shots;
@@ -41,6 +42,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         if !operation.fits(self.id()) {
             return Err(Rejected::new(Reason::Foreign, operation));
         }
+        assert_small::<O>();
         let terms = Terms {
             phase: Phase::Tagged,
             scoped: false,
@@ -153,7 +155,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             return Some(Found { slot, last });
         }
         let found = self.raw.completion().find_map(|completion| {
-            let slot = table.find(Key(completion.user_data()))?;
+            let Some(slot) = table.find(Key(completion.user_data())) else {
+                message::keep(table, &completion);
+                return None;
+            };
             sort(table, slot, &completion)
         });
         // With the head of the completion queue published; this runs code of the user's.

@@ -6,8 +6,10 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 
+use super::drains::PastDrains;
 use super::fixed::{Fixed, RingId};
-use super::op::{Cqe, Operation};
+use super::message;
+use super::op::{Cqe, Operation, assert_small};
 use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
@@ -27,6 +29,8 @@ where
     table: Shared<Cqe>,
     setup: Setup,
     pub(super) fixed: Fixed,
+    /// Where entries may wait in the kernel for all before them: what is to be cancelled past those.
+    pub(super) past: Option<PastDrains>,
 }
 
 impl Ring {
@@ -54,6 +58,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             table: Shared::new(capacity),
             setup,
             fixed: Fixed::new(),
+            past: None,
         }
     }
 
@@ -120,6 +125,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         if !operation.fits(self.id()) {
             return Err(Rejected::new(Reason::Foreign, operation));
         }
+        assert_small::<O>();
         let terms = Terms {
             phase: Phase::Awaited,
             scoped: false,
@@ -189,7 +195,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline]
-    fn own<O: Operation>(&self, ticket: &Ticket<O>) {
+    pub(super) fn own<O: Operation>(&self, ticket: &Ticket<O>) {
         assert!(ticket.is_of(self.table), "the ticket is another ring's");
     }
 
@@ -237,7 +243,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[cold]
-    fn why_full(&mut self) -> Reason {
+    pub(super) fn why_full(&mut self) -> Reason {
         if self.raw.submission().capacity() == 0 {
             Reason::Forked
         } else {
@@ -298,6 +304,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             if self.fixed.is_due() {
                 self.fixed.tidy(&self.raw.submitter());
             }
+            if self.past.is_some() && want > 0 {
+                return self.enter_past_drains(want);
+            }
             match self.raw.submit_and_wait(want) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
@@ -306,7 +315,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[cold]
-    fn queue_cancellations(&mut self) {
+    pub(super) fn queue_cancellations(&mut self) {
         while !self.raw.submission().is_full() {
             let Some(key) = self.table().next_unwanted() else {
                 return;
@@ -316,7 +325,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Queues a cancellation whose outcome nobody waits for.
-    fn push_cancel(&mut self, key: Key) {
+    pub(super) fn push_cancel(&mut self, key: Key) {
+        if let Some(past) = &mut self.past {
+            return past.add(key);
+        }
         // SAFETY: a cancellation names no memory.
         let _ = unsafe {
             self.raw.push_one(|entry| {
@@ -327,7 +339,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
     }
 
-    /// Takes all completions out of the queue, and answers how many there were of operations in the table.
+    /// Takes all completions out of the queue, and answers how many there were, but for those of nobody.
     #[inline]
     pub(super) fn reap(&mut self) -> usize {
         // SAFETY: the ring is the table's owner.
@@ -336,6 +348,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         let mut count = 0;
         self.raw.take_all(|completion| {
             let Some(slot) = slots.find(Key(completion.user_data())) else {
+                count += usize::from(message::keep(table, completion));
                 return;
             };
             count += 1;

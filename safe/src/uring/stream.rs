@@ -126,6 +126,11 @@ impl<M> Stream<M> {
         self.slot().phase() == Phase::Ended
     }
 
+    /// Whether there are results to take, as far as the ring knows.
+    pub fn has_items(&self) -> bool {
+        self.slot().has_items()
+    }
+
     /// The operation's name, for who wants to cancel it.
     pub fn token(&self) -> Token {
         Token(self.slot().key())

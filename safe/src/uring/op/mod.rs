@@ -2,48 +2,76 @@
 //! it is given to a [`Ring`](super::Ring), which owns it until the operation is over.
 
 mod advice;
+mod answered;
+mod cancel;
+mod clock;
 mod close;
+mod command;
 mod direct;
+mod epoll;
 mod error;
 mod file;
 mod fixed;
+mod futex;
+mod inject;
+mod link;
+mod link_timeout;
+mod message;
 mod names;
 mod nop;
+mod offload;
 mod open;
 mod outcome;
 mod path;
 mod pipe;
+mod poll;
 mod register_file;
 mod space;
 mod statx;
 mod sync;
+mod timeout;
 mod vectored;
+mod waitid;
 mod xattr;
 
 use std::cell::Cell;
 
 pub use advice::{Fadvise, FileAdvice, Madvise, MemoryAdvice};
+pub use answered::Answered;
+pub use cancel::{Cancel, CancelAll, Cancelled, NoFile, OnFile};
+pub use clock::Clock;
 pub use close::{Close, CloseFixed};
+pub use command::{Command, Commanded, LargeCommand};
 pub use direct::{Destination, Direct, Opens};
+pub use epoll::{EpollChanged, EpollCtl, EpollEvents, EpollWait};
 pub use error::Error;
 pub use file::{Completed, Read, Write};
 pub use fixed::{ReadFixed, WriteFixed};
+pub use futex::{FutexWait, FutexWaitAny, FutexWake, FutexWord, Part, Wake, WokenAny};
+pub use inject::Inject;
+pub use link::{Drain, Linked, drain, hard_link, link};
+pub use link_timeout::{Expiry, LinkTimeout, with_timeout};
+pub use message::Message;
 pub use names::{Link, Mkdir, Rename, Symlink, Unlink};
 pub use nop::Nop;
+pub use offload::{Offload, offload};
 pub use open::{Open, Open2};
 pub use outcome::{Buffered, Outcome};
 pub use path::{PathArg, path};
 pub use pipe::{DirectPipe, Moved, Pipe, PipeEnds, Splice, Tee};
+pub use poll::{Poll, PollMultishot, PollUpdate};
 pub use register_file::{InstallFixed, RegisterFile};
 pub use space::{Fallocate, Ftruncate};
 pub use statx::{Status, Statx};
 pub use sync::{Fsync, SyncFileRange};
+pub use timeout::{Elapsed, Timeout, TimeoutMultishot, TimeoutRemove, TimeoutUpdate};
 pub use vectored::{Buffers, ReadVectored, WriteVectored};
+pub use waitid::{ChildStatus, How, NoPidfd, WaitId};
 pub use xattr::{FGetXattr, FSetXattr, GetXattr, SetXattr};
 
 use super::RingId;
 use super::raw::cqueue;
-pub use super::raw::squeue::Entry;
+pub use super::raw::squeue::{Entry, Entry128};
 
 /// A completion, as the kernel posted it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,6 +141,10 @@ pub unsafe trait Operation: Sized {
     /// The opcode, for error messages.
     const OPCODE: u8;
 
+    /// Whether the entry has 128 bytes. Then the type is a [`LargeOperation`], and what pushes others does not
+    /// compile for it.
+    const LARGE: bool = false;
+
     /// What comes back when the operation is over.
     type Output;
 
@@ -136,6 +168,22 @@ pub unsafe trait Operation: Sized {
     /// sends, then the result is from
     /// that, the flags are of both, and `extra[1]` has the result of the final one.
     unsafe fn complete(self, cqe: Cqe) -> Self::Output;
+}
+
+/// An operation whose entry has 128 bytes: [`Ring::push_large`](super::Ring::push_large) takes it.
+///
+/// # Safety
+///
+/// As for [`Operation`], of the entry that `prepare_large` leaves. [`Operation::LARGE`] holds.
+pub unsafe trait LargeOperation: Operation {
+    /// As [`Operation::prepare`], which is not called.
+    fn prepare_large(&mut self, entry: &mut Entry128);
+}
+
+/// Keeps operations out whose entries would lack their second half.
+#[inline(always)]
+pub(super) fn assert_small<O: Operation>() {
+    const { assert!(!O::LARGE, "only `push_large` takes this operation") };
 }
 
 /// An operation that gives many results, until it ends.
