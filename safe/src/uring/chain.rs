@@ -3,6 +3,7 @@
 use std::mem;
 use std::ptr::NonNull;
 
+use super::RingId;
 use super::op::{Cqe, Drain, Linked, Operation, assert_small};
 use super::raw::squeue::{Flags, SubmissionQueue};
 use super::raw::{cqueue, squeue};
@@ -57,6 +58,9 @@ pub(crate) mod sealed {
 
         type Placed: Copy;
 
+        /// Whether all can go to this ring.
+        fn fits(&self, ring: RingId) -> bool;
+
         /// Moves all into the table, or none.
         fn place(self, loader: &Loader) -> Result<Self::Placed, Self>;
 
@@ -92,6 +96,10 @@ impl<O: Operation> Members for O {
     const LEN: usize = 1;
 
     type Placed = Placed;
+
+    fn fits(&self, ring: RingId) -> bool {
+        Operation::fits(self, ring)
+    }
 
     fn place(self, loader: &Loader) -> Result<Placed, Self> {
         // SAFETY: the loader is of a ring that lives.
@@ -158,6 +166,10 @@ impl<H: Members, O: Operation> Members for Linked<H, O> {
     const DRAINS: bool = H::DRAINS;
 
     type Placed = (H::Placed, Placed, bool);
+
+    fn fits(&self, ring: RingId) -> bool {
+        Members::fits(&self.head, ring) && Operation::fits(&self.last, ring)
+    }
 
     fn place(self, loader: &Loader) -> Result<Self::Placed, Self> {
         let Self { head, last, hard } = self;
@@ -227,6 +239,10 @@ impl<H: Members> Members for Drain<H> {
     const DRAINS: bool = true;
 
     type Placed = H::Placed;
+
+    fn fits(&self, ring: RingId) -> bool {
+        Members::fits(&self.0, ring)
+    }
 
     fn place(self, loader: &Loader) -> Result<Self::Placed, Self> {
         self.0.place(loader).map_err(Self)
@@ -344,6 +360,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         chain: H,
         scoped: bool,
     ) -> Result<H::Tickets, Rejected<H>> {
+        if !Members::fits(&chain, self.id()) {
+            return Err(Rejected::new(Reason::Foreign, chain));
+        }
         let loader = Loader {
             table: self.shared(),
             scoped,

@@ -9,7 +9,7 @@ use super::op::{Cqe, Multishot, Operation, assert_small};
 use super::raw::{cqueue, squeue};
 use super::ring::{Found, direct, sort};
 use super::stored::Shots;
-use super::{Rejected, Ring, Token};
+use super::{Reason, Rejected, Ring, Token};
 use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -39,6 +39,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         operation: O,
         tag: u64,
     ) -> Result<Token, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         assert_small::<O>();
         let terms = Terms {
             phase: Phase::Tagged,
@@ -65,6 +68,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         operation: M,
         tag: u64,
     ) -> Result<Token, Rejected<M>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         let terms = Terms {
             phase: Phase::Tagged,
             scoped: false,

@@ -18,6 +18,9 @@ impl<C: cqueue::EntryMarker> Ring<squeue::Entry128, C> {
         &mut self,
         operation: O,
     ) -> Result<Ticket<O>, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.shared().get() };
         let Some(slot) = table.reserve() else {

@@ -60,6 +60,7 @@ mod buf_group;
 mod chain;
 mod drains;
 mod event;
+mod fixed;
 mod handle;
 mod large;
 mod message;
@@ -80,7 +81,10 @@ pub use addr::{Addr, Family};
 pub use buf_group::{BufGroup, BufGroupBuilder, Bundle, Lent};
 pub use chain::Chain;
 pub use event::Event;
-pub use handle::Handle;
+pub use fixed::{
+    Files, FixedBuf, FixedBuffers, FixedFd, FixedSlice, LeaseError, Registered, RingId,
+};
+pub use handle::{Cwd, Directory, Handle};
 pub use message::Mailbox;
 pub use rejected::{Reason, Rejected};
 pub use ring::Ring;

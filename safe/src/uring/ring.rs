@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 
 use super::buf_group::Retired;
 use super::drains::PastDrains;
+use super::fixed::{Fixed, RingId};
 use super::message;
 use super::op::{Cqe, Operation, assert_small};
 use super::raw::squeue::Entry;
@@ -28,6 +29,7 @@ where
     pub(super) raw: ManuallyDrop<IoUring<S, C>>,
     table: Shared<Cqe>,
     setup: Setup,
+    pub(super) fixed: Fixed,
     /// Where entries may wait in the kernel for all before them: what is to be cancelled past those.
     pub(super) past: Option<PastDrains>,
     pub(super) retired: Retired,
@@ -57,6 +59,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             raw: ManuallyDrop::new(raw),
             table: Shared::new(capacity),
             setup,
+            fixed: Fixed::new(),
             past: None,
             retired: Retired::default(),
         }
@@ -75,6 +78,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// The number of operations in flight, and of those whose results nobody has taken.
     pub fn len(&self) -> usize {
         self.table().used() as usize
+    }
+
+    /// The ring's name, which no other has.
+    #[inline]
+    pub fn id(&self) -> RingId {
+        self.fixed.id
     }
 
     /// Whether nothing is in flight, and no result waits.
@@ -116,6 +125,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// [`Rejected`] has the operation, and says what is full.
     #[inline]
     pub fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         assert_small::<O>();
         let terms = Terms {
             phase: Phase::Awaited,
@@ -292,6 +304,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         loop {
             if self.table().has_unwanted() {
                 self.queue_cancellations();
+            }
+            if self.fixed.is_due() {
+                self.fixed.tidy(&self.raw.submitter());
             }
             if self.past.is_some() && want > 0 {
                 return self.enter_past_drains(want);
@@ -494,6 +509,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Ring<S, C> {
             // Never free what the kernel may still use.
             return;
         }
+        self.fixed.unregister(&self.raw.submitter());
         // SAFETY: the ring is not used again. Nothing is in flight.
         unsafe { ManuallyDrop::drop(&mut self.raw) };
         // SAFETY: nothing is in flight.

@@ -8,7 +8,7 @@ use std::process;
 
 use super::op::{Cqe, Operation, assert_small};
 use super::raw::{cqueue, squeue};
-use super::{Rejected, Ring, Ticket, Token, WaitError};
+use super::{Reason, Rejected, Ring, Ticket, Token, WaitError};
 use crate::inflight::{Phase, Stored, Terms};
 
 /// Where operations with borrowed files and buffers are pushed; see [`Ring::scope`].
@@ -109,6 +109,9 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         &mut self,
         operation: O,
     ) -> Result<ScopedTicket<'scope, O>, Rejected<O>> {
+        if !operation.fits(self.ring.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         assert_small::<O>();
         let terms = Terms {
             phase: Phase::Awaited,

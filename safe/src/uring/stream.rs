@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use super::op::{Cqe, Multishot};
 use super::raw::{cqueue, squeue};
 use super::stored::Shots;
-use super::{Rejected, Ring, Token};
+use super::{Reason, Rejected, Ring, Token};
 use crate::inflight::{self, Phase, Shared, Slot, Stored, Terms};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -22,6 +22,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         &mut self,
         operation: M,
     ) -> Result<Stream<M>, Rejected<M>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         let terms = Terms {
             phase: Phase::Stream,
             scoped: false,

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use super::socket::descriptor;
 use super::{Answered, Cqe, End, Ended, Entry, Error, Multishot, Operation};
+use crate::uring::RingId;
 use crate::uring::addr::Addr;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
@@ -81,6 +82,11 @@ unsafe impl<F: Handle> Operation for Accept<F> {
     type Output = Answered<F, (OwnedFd, Addr)>;
 
     #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
+
+    #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
         let (addr, len) = self.peer.room();
         *entry = opcode::Accept::new(self.file.target(), addr, len)
@@ -152,6 +158,11 @@ unsafe impl<F: Handle> Multishot for AcceptMultishot<F> {
     type Item = Result<OwnedFd, Error>;
 
     type Rest = Ended<F>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         *entry = opcode::AcceptMulti::new(self.file.target())

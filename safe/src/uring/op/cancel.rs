@@ -1,6 +1,7 @@
 //! Cancelling.
 
 use super::{Answered, Cqe, Entry, Error, Operation};
+use crate::uring::RingId;
 use crate::uring::Token;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
@@ -78,11 +79,17 @@ unsafe impl Operation for Cancel {
 pub struct NoFile;
 
 mod sealed {
-    use super::{CancelBuilder, Handle, NoFile};
+    use super::{CancelBuilder, Handle, NoFile, RingId};
 
     pub trait Condition {
         #[doc(hidden)]
         fn narrow(&self, builder: CancelBuilder) -> CancelBuilder;
+
+        #[doc(hidden)]
+        fn fits(&self, ring: RingId) -> bool {
+            let _ = ring;
+            true
+        }
     }
 
     impl Condition for NoFile {
@@ -94,6 +101,10 @@ mod sealed {
     impl<F: Handle> Condition for super::OnFile<F> {
         fn narrow(&self, builder: CancelBuilder) -> CancelBuilder {
             builder.and_fd(self.0.target())
+        }
+
+        fn fits(&self, ring: RingId) -> bool {
+            self.0.fits(ring)
         }
     }
 }
@@ -150,6 +161,11 @@ unsafe impl<W: sealed::Condition> Operation for CancelAll<W> {
     const OPCODE: u8 = opcode::AsyncCancel2::CODE;
 
     type Output = Answered<W, u32>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.which.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Debug, Formatter};
 
 use super::{Cqe, Entry, Error, LargeOperation, Operation};
+use crate::uring::RingId;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
 use crate::uring::raw::squeue::Entry128;
@@ -56,6 +57,11 @@ unsafe impl<F: Handle, K> Operation for Command<F, K> {
     const OPCODE: u8 = opcode::UringCmd16::CODE;
 
     type Output = Commanded<F, K>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         *entry = opcode::UringCmd16::new(self.file.target(), self.number)
@@ -132,6 +138,11 @@ unsafe impl<F: Handle, K> Operation for LargeCommand<F, K> {
     const LARGE: bool = true;
 
     type Output = Commanded<F, K>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         *entry = opcode::UringCmd16::new(self.file.target(), self.number).build();

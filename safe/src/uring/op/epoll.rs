@@ -4,6 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::{Answered, Cqe, Entry, Error, Operation};
+use crate::uring::RingId;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
 use crate::uring::raw::types::{self, Fd, PollFlags};
@@ -154,6 +155,11 @@ unsafe impl<E: Handle, const N: usize> Operation for EpollWait<E, N> {
     const OPCODE: u8 = opcode::EpollWait::CODE;
 
     type Output = Answered<E, EpollEvents<N>>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.epoll.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         *entry = opcode::EpollWait::new(

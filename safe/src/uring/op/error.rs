@@ -27,8 +27,9 @@ impl Error {
         }
     }
 
-    /// An error that the kernel did not answer.
-    pub(super) fn of(opcode: u8, errno: i32) -> Self {
+    /// An error of our own finding.
+    #[cold]
+    pub(in crate::uring) fn of(opcode: u8, errno: i32) -> Self {
         Self { opcode, errno }
     }
 

@@ -13,6 +13,7 @@ use super::select::lent;
 use super::send::copied;
 use super::{Completed, Cqe, Entry, Error, Operation, Sent};
 use crate::buf::{IoBuf, IoBufMut};
+use crate::uring::RingId;
 use crate::uring::addr::{Addr, ROOM};
 use crate::uring::buf_group::{BufGroup, Lent};
 use crate::uring::handle::Handle;
@@ -202,6 +203,11 @@ unsafe impl<F: Handle, B: IoBuf, const N: usize> Operation for SendMsg<F, B, N> 
 
     type Output = Completed<F, [B; N]>;
 
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.0.file.fits(ring)
+    }
+
     fn prepare(&mut self, entry: &mut Entry) {
         let msg = self.0.prepare();
         *entry = opcode::SendMsg::new(self.0.file.target(), msg)
@@ -274,6 +280,11 @@ unsafe impl<F: Handle, B: IoBuf, const N: usize> Operation for SendMsgZc<F, B, N
     const OPCODE: u8 = opcode::SendMsgZc::CODE;
 
     type Output = Sent<F, [B; N]>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.0.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         let msg = self.0.prepare();
@@ -430,6 +441,11 @@ unsafe impl<F: Handle, B: IoBufMut, const N: usize> Operation for RecvMsg<F, B, 
 
     type Output = Received<F, usize, [B; N]>;
 
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.message.file.fits(ring)
+    }
+
     fn prepare(&mut self, entry: &mut Entry) {
         let flags = self.message.flags;
         let parts = self.bufs.iter_mut().map(|buf| {
@@ -507,6 +523,11 @@ unsafe impl<F: Handle> Operation for RecvMsgSelect<F> {
     const NOTES: bool = true;
 
     type Output = Received<F, Lent, ()>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.message.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         // A length alone: the kernel has its own idea of where.

@@ -1,6 +1,7 @@
 //! Carrying out an operation in a worker thread.
 
 use super::{Cqe, Entry, Operation};
+use crate::uring::RingId;
 use crate::uring::raw::squeue::Flags;
 
 /// An operation that a worker thread carries out from the start; see [`offload`].
@@ -26,6 +27,11 @@ unsafe impl<O: Operation> Operation for Offload<O> {
     unsafe fn note(this: *mut Self, cqe: &mut Cqe) {
         // SAFETY: by the caller's promise, which is about the operation within too.
         unsafe { O::note(&raw mut (*this).0, cqe) };
+    }
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.0.fits(ring)
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! Readiness of files.
 
 use super::{Answered, Cqe, Entry, Error, Multishot, Operation};
+use crate::uring::RingId;
 use crate::uring::Token;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
@@ -34,6 +35,11 @@ unsafe impl<F: Handle> Operation for Poll<F> {
     const OPCODE: u8 = opcode::PollAdd::CODE;
 
     type Output = Answered<F, PollFlags>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
@@ -75,6 +81,11 @@ unsafe impl<F: Handle> Multishot for PollMultishot<F> {
     type Item = Result<PollFlags, Error>;
 
     type Rest = F;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {

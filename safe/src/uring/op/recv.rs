@@ -4,6 +4,7 @@ use super::file::length;
 use super::msg_flags::known;
 use super::{Completed, Cqe, Entry, Error, Operation};
 use crate::buf::IoBufMut;
+use crate::uring::RingId;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
 use crate::uring::raw::types::{MsgFlags, SendRecvFlags};
@@ -69,6 +70,11 @@ unsafe impl<F: Handle, B: IoBufMut> Operation for Recv<F, B> {
     const OPCODE: u8 = opcode::Recv::CODE;
 
     type Output = Completed<F, B>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {

@@ -12,6 +12,7 @@ use super::message::{empty, told};
 use super::msg_flags::known;
 use super::select::lent;
 use super::{Cqe, End, Ended, Entry, Error, Multishot};
+use crate::uring::RingId;
 use crate::uring::addr::{Addr, ROOM};
 use crate::uring::buf_group::{BufGroup, Lent};
 use crate::uring::handle::Handle;
@@ -126,6 +127,11 @@ unsafe impl<F: Handle> Multishot for RecvMsgMultishot<F> {
     type Item = Result<Message, Error>;
 
     type Rest = Ended<F>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         let msg: *const msghdr = self.msg.write(rooms(self.peer_room, self.control_room));

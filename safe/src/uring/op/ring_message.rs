@@ -1,6 +1,7 @@
 //! Messages to other rings.
 
 use super::{Answered, Cqe, Entry, Error, Operation};
+use crate::uring::RingId;
 use crate::uring::handle::Handle;
 use crate::uring::message;
 use crate::uring::raw::opcode;
@@ -29,6 +30,11 @@ unsafe impl<F: Handle> Operation for RingMessage<F> {
     const OPCODE: u8 = opcode::MsgRingData::CODE;
 
     type Output = Answered<F, ()>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.ring.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {

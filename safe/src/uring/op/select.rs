@@ -2,6 +2,7 @@
 
 use super::msg_flags::picked;
 use super::{Answered, Cqe, End, Ended, Entry, Error, Multishot, Operation};
+use crate::uring::RingId;
 use crate::uring::buf_group::{BufGroup, Bundle, Lent};
 use crate::uring::handle::Handle;
 use crate::uring::raw::squeue::Flags;
@@ -82,6 +83,11 @@ unsafe impl<F: Handle> Operation for RecvSelect<F> {
     const NOTES: bool = true;
 
     type Output = Answered<F, Lent>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
@@ -166,6 +172,11 @@ unsafe impl<F: Handle> Operation for ReadSelect<F> {
     type Output = Answered<F, Lent>;
 
     #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
+
+    #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
         // Unlike a receive, a read of 0 bytes reads nothing.
         let most = match self.most {
@@ -236,6 +247,11 @@ unsafe impl<F: Handle> Operation for RecvBundle<F> {
     const NOTES: bool = true;
 
     type Output = Answered<F, Bundle>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.0.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         let this = &self.0;
@@ -362,6 +378,11 @@ unsafe impl<F: Handle> Multishot for RecvMultishot<F> {
 
     type Rest = Ended<F>;
 
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.receive.fits(ring)
+    }
+
     fn prepare(&mut self, entry: &mut Entry) {
         let this = &self.receive;
         *entry = opcode::RecvMulti::new(this.file.target(), this.group.number())
@@ -444,6 +465,11 @@ unsafe impl<F: Handle> Multishot for RecvBundleMultishot<F> {
 
     type Rest = Ended<F>;
 
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.0.fits(ring)
+    }
+
     fn prepare(&mut self, entry: &mut Entry) {
         let this = &self.0.receive;
         *entry = opcode::RecvMultiBundle::new(this.file.target(), this.group.number())
@@ -512,6 +538,11 @@ unsafe impl<F: Handle> Multishot for ReadMultishot<F> {
     type Item = Result<Lent, Error>;
 
     type Rest = Ended<F>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.read.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         let this = &self.read;

@@ -4,13 +4,14 @@ use super::file::length;
 use super::msg_flags::known;
 use super::{Completed, Cqe, Entry, Error, Operation};
 use crate::buf::IoBuf;
+use crate::uring::RingId;
 use crate::uring::addr::Addr;
 use crate::uring::handle::Handle;
 use crate::uring::raw::types::{MsgFlags, SendRecvFlags};
 use crate::uring::raw::{cqueue, opcode};
 
 /// To whom a send goes: nobody in particular, `()`, from a connected socket; or an [`Addr`].
-pub trait Destination: sealed::Sealed {}
+pub trait SendTo: sealed::Sealed {}
 
 mod sealed {
     use super::Addr;
@@ -34,9 +35,9 @@ mod sealed {
     }
 }
 
-impl Destination for () {}
+impl SendTo for () {}
 
-impl Destination for Addr {}
+impl SendTo for Addr {}
 
 /// Sends from a buffer, as send(2) does, or sendto(2) with [`to`](Self::to). Since Linux 5.6.
 ///
@@ -81,7 +82,7 @@ impl<F: Handle, B: IoBuf> Send<F, B> {
     }
 }
 
-impl<F: Handle, B: IoBuf, A: Destination> Send<F, B, A> {
+impl<F: Handle, B: IoBuf, A: SendTo> Send<F, B, A> {
     /// `MSG_*`, see send(2): those that [`MsgFlags`] has names for.
     #[inline]
     #[must_use]
@@ -100,10 +101,15 @@ impl<F: Handle, B: IoBuf, A: Destination> Send<F, B, A> {
 
 // SAFETY: the bytes of an `IoBuf` stay where they are while the value does; the address lies in the value. The kernel
 // reads both.
-unsafe impl<F: Handle, B: IoBuf, A: Destination> Operation for Send<F, B, A> {
+unsafe impl<F: Handle, B: IoBuf, A: SendTo> Operation for Send<F, B, A> {
     const OPCODE: u8 = opcode::Send::CODE;
 
     type Output = Completed<F, B>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
@@ -216,7 +222,7 @@ impl<F: Handle, B: IoBuf> SendZc<F, B> {
     }
 }
 
-impl<F: Handle, B: IoBuf, A: Destination> SendZc<F, B, A> {
+impl<F: Handle, B: IoBuf, A: SendTo> SendZc<F, B, A> {
     /// `MSG_*`, see send(2): those that [`MsgFlags`] has names for.
     #[inline]
     #[must_use]
@@ -242,10 +248,15 @@ impl<F: Handle, B: IoBuf, A: Destination> SendZc<F, B, A> {
 
 // SAFETY: as for `Send`. The final completion of a zero-copy send is the one that says that the kernel is through
 // with the bytes.
-unsafe impl<F: Handle, B: IoBuf, A: Destination> Operation for SendZc<F, B, A> {
+unsafe impl<F: Handle, B: IoBuf, A: SendTo> Operation for SendZc<F, B, A> {
     const OPCODE: u8 = opcode::SendZc::CODE;
 
     type Output = Sent<F, B>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {

@@ -4,6 +4,7 @@ use std::net::Shutdown as How;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 use super::{Answered, Cqe, Entry, Error, Operation};
+use crate::uring::RingId;
 use crate::uring::addr::{Addr, Family};
 use crate::uring::handle::Handle;
 use crate::uring::raw::{opcode, types};
@@ -135,6 +136,11 @@ unsafe impl<F: Handle> Operation for Bind<F> {
     type Output = Answered<F, ()>;
 
     #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
+
+    #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
         let addr = &self.addr;
         *entry = opcode::Bind::new(self.file.target(), addr.as_ptr(), addr.len()).build();
@@ -178,6 +184,11 @@ unsafe impl<F: Handle> Operation for Listen<F> {
     type Output = Answered<F, ()>;
 
     #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
+
+    #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
         let backlog = i32::try_from(self.backlog).unwrap_or(i32::MAX);
         *entry = opcode::Listen::new(self.file.target(), backlog).build();
@@ -218,6 +229,11 @@ unsafe impl<F: Handle> Operation for Connect<F> {
     type Output = Answered<F, ()>;
 
     #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
+
+    #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
         let addr = &self.addr;
         *entry = opcode::Connect::new(self.file.target(), addr.as_ptr(), addr.len()).build();
@@ -252,6 +268,11 @@ unsafe impl<F: Handle> Operation for Shutdown<F> {
     const OPCODE: u8 = opcode::Shutdown::CODE;
 
     type Output = Answered<F, ()>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {

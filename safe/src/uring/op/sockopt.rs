@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{Answered, Cqe, Entry, Error, Operation};
+use crate::uring::RingId;
 use crate::uring::addr::Addr;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
@@ -161,6 +162,11 @@ unsafe impl<F: Handle, T: SockOptValue> Operation for SetSockOpt<F, T> {
 
     type Output = Answered<F, ()>;
 
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
+
     fn prepare(&mut self, entry: &mut Entry) {
         let SockOpt { level, name, .. } = self.option;
         let value = (&raw const self.value).cast();
@@ -206,6 +212,11 @@ unsafe impl<F: Handle, T: SockOptValue> Operation for GetSockOpt<F, T> {
     const OPCODE: u8 = opcode::GetSockOpt::CODE;
 
     type Output = Answered<F, T>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         let SockOpt { level, name, .. } = self.option;
@@ -268,6 +279,11 @@ unsafe impl<F: Handle> Operation for BytesToReceive<F> {
 
     type Output = Answered<F, usize>;
 
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
+
     fn prepare(&mut self, entry: &mut Entry) {
         *entry = opcode::SocketInq::new(self.file.target()).build();
     }
@@ -282,6 +298,11 @@ unsafe impl<F: Handle> Operation for BytesToSend<F> {
     const OPCODE: u8 = opcode::SocketOutq::CODE;
 
     type Output = Answered<F, usize>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         *entry = opcode::SocketOutq::new(self.file.target()).build();
@@ -327,6 +348,11 @@ unsafe impl<F: Handle> Operation for GetSockName<F> {
     const OPCODE: u8 = opcode::GetSockName::CODE;
 
     type Output = Answered<F, Addr>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     fn prepare(&mut self, entry: &mut Entry) {
         let (addr, len) = self.addr.room();
