@@ -11,12 +11,14 @@
 
 #![deny(missing_docs)]
 
-#[cfg(feature = "posix")]
+#[cfg(any(feature = "uring", feature = "posix"))]
 pub mod buf;
 #[cfg(feature = "uring")]
 pub mod error;
 #[cfg(any(feature = "uring", feature = "posix"))]
 mod fork;
+#[cfg(feature = "uring")]
+mod inflight;
 #[cfg(any(feature = "uring", feature = "posix"))]
 mod mmap;
 #[cfg(feature = "posix")]
