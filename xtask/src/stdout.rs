@@ -13,11 +13,11 @@ pub fn write(text: &str) -> Result<()> {
     into(&mut io::stdout().lock(), text)
 }
 
-/// Writes a line, as [`write`] does.
+/// Writes a line, as [`write()`] does.
 ///
 /// # Errors
 ///
-/// As for [`write`].
+/// As for [`write()`].
 pub fn line(text: &str) -> Result<()> {
     write(&format!("{text}\n"))
 }
