@@ -1,7 +1,7 @@
 //! Sound asynchronous I/O on Linux.
 //!
-//! [`uring`] is io_uring, [`aio`] is native AIO, [`posix`] is POSIX AIO; [`error`] says why a set-up or a call of
-//! a ring failed, [`buf`] which buffers an operation may own.
+//! `uring` is io_uring, `aio` is native AIO, `posix` is POSIX AIO; `error` says why a set-up or a call of a ring
+//! failed, `buf` which buffers an operation may own.
 //!
 //! # Features
 //!

@@ -420,6 +420,9 @@ fn a_forked_child_gets_errors() {
                     .wait_in_kernel(0, &mut events, None, None)
                     .is_err_and(forked)
                 && context.destroy().is_err_and(forked);
+            // The ring is not even there.
+            right &=
+                fs::read_to_string("/proc/self/maps").is_ok_and(|maps| !maps.contains("/[aio]"));
             // It can have one of its own.
             right &= Context::new(1).is_ok_and(|own| own.destroy().is_ok());
             // SAFETY: ends the child.

@@ -176,3 +176,47 @@ unsafe fn filled(events: &mut [MaybeUninit<Event>], count: usize) -> &mut [Event
     // SAFETY: by the caller's promise; an initialised `MaybeUninit` is laid out as its content.
     unsafe { slice::from_raw_parts_mut(events.as_mut_ptr().cast(), count) }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::fs::File;
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsRawFd;
+    use std::ptr;
+    use std::time::Duration;
+
+    use crate::aio::raw::{Context, Event, iocb};
+
+    fn numbers(events: &[Event]) -> Vec<u64> {
+        events.iter().map(Event::data).collect()
+    }
+
+    /// Where the ring is not of the kind that is known, the kernel gives the events.
+    #[test]
+    fn the_system_call_serves_without_a_ring() {
+        let mut context = Context::new(8).expect("a context");
+        context.forget_ring();
+        let file = File::open("/dev/null").expect("a file");
+        let read = iocb::Pread::new(file.as_raw_fd(), ptr::null_mut(), 0).build();
+        for number in 0..6 {
+            let mut read = read.data(number);
+            // SAFETY: the request is live, and moves no data.
+            let submitted = unsafe { context.submit(&[&raw mut read]) };
+            assert_eq!(submitted.expect("submitted"), 1);
+        }
+        let mut events = [const { MaybeUninit::uninit() }; 2];
+        let mut completions = context.completions();
+        assert_eq!(completions.ready(), None);
+        assert_eq!(
+            completions.take().unwrap().map(|event| event.data()),
+            Some(0)
+        );
+        assert_eq!(numbers(completions.fill(&mut events).unwrap()), [1, 2]);
+        let waited = completions.wait(1, &mut events, None, None);
+        assert_eq!(numbers(waited.unwrap()), [3, 4]);
+        let waited = completions.wait(2, &mut events, Some(Duration::ZERO), None);
+        assert_eq!(numbers(waited.unwrap()), [5]);
+        assert!(completions.fill(&mut events).unwrap().is_empty());
+        assert!(completions.take().unwrap().is_none());
+    }
+}

@@ -164,6 +164,12 @@ impl Context {
         }
     }
 
+    /// Makes the ring one of an unknown kind.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn forget_ring(&mut self) {
+        self.ring = None;
+    }
+
     #[inline]
     pub(super) fn ring(&self) -> Option<&Ring> {
         self.ring.as_ref()
