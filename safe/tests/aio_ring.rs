@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -39,25 +39,36 @@ fn submit(context: &Context, file: &File, numbers: impl Iterator<Item = u64>) ->
     }
 }
 
-/// What is known of the events with the numbers below a limit.
-struct Seen(Vec<AtomicBool>);
+/// How often the events with the numbers below a limit have come.
+struct Seen(Vec<AtomicU8>);
 
 impl Seen {
     fn new(count: u64) -> Self {
-        Self((0..count).map(|_| AtomicBool::new(false)).collect())
+        Self((0..count).map(|_| AtomicU8::new(0)).collect())
     }
 
     fn note(&self, events: &[Event]) {
         for event in events {
-            assert_eq!(event.res(), 0);
-            let before = self.0[event.data() as usize].swap(true, Ordering::Relaxed);
-            assert!(!before, "event {} came twice", event.data());
+            self.0[event.data() as usize].fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn all(&self) {
-        let lost = self.0.iter().position(|seen| !seen.load(Ordering::Relaxed));
-        assert_eq!(lost, None, "lost");
+    /// How many have come never, and how many more than once.
+    fn lost_and_twice(&self) -> (usize, usize) {
+        let times = |right: fn(u8) -> bool| {
+            let times = self.0.iter().map(|times| times.load(Ordering::Relaxed));
+            times.filter(|&times| right(times)).count()
+        };
+        (times(|times| times == 0), times(|times| times > 1))
+    }
+}
+
+/// Says that all is submitted, also if a panic ends it.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -145,21 +156,25 @@ fn two_reapers_behind_a_lock() {
     let (submitter, completions) = context.split();
     let completions = Mutex::new(completions);
     let seen = Seen::new(EVENTS);
-    let reaped = AtomicU64::new(0);
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let over_at_the_end = Over(&over);
         for _ in 0..2 {
             scope.spawn(|| {
                 let (mut events, mut turn) = (buffer(), 0);
-                while reaped.load(Ordering::Relaxed) < EVENTS {
+                loop {
+                    // Before the look: what was submitted then is in the ring.
+                    let last = over.load(Ordering::Acquire);
                     turn += 1;
                     let mut completions = completions.lock().expect("a lock");
                     let events = in_turns(&mut completions, turn, &mut events);
                     // The slots are used again while these are looked at.
                     drop(completions);
                     seen.note(events);
-                    reaped.fetch_add(events.len() as u64, Ordering::Relaxed);
-                    if events.is_empty() {
-                        thread::yield_now();
+                    match events.is_empty() {
+                        true if last => return,
+                        true => thread::yield_now(),
+                        false => {}
                     }
                 }
             });
@@ -172,8 +187,8 @@ fn two_reapers_behind_a_lock() {
                 count => submitted += count,
             }
         }
+        drop(over_at_the_end);
     });
-    seen.all();
-    assert_eq!(reaped.into_inner(), EVENTS);
+    assert_eq!(seen.lost_and_twice(), (0, 0));
     assert_eq!(context.completions().ready(), Some(0));
 }
