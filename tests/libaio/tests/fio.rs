@@ -1,97 +1,14 @@
-//! The library under programs that were linked with libaio.
+//! The library under fio, a program that was linked with libaio.
 
-use std::ffi::{CStr, CString, c_void};
+mod linked;
+
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// What the library exports, and the version under which programs know it.
-const SYMBOLS: [(&CStr, &CStr); 10] = [
-    (c"io_queue_init", c"LIBAIO_0.1"),
-    (c"io_queue_release", c"LIBAIO_0.1"),
-    (c"io_queue_run", c"LIBAIO_0.1"),
-    (c"io_submit", c"LIBAIO_0.1"),
-    (c"io_setup", c"LIBAIO_0.4"),
-    (c"io_destroy", c"LIBAIO_0.4"),
-    (c"io_cancel", c"LIBAIO_0.4"),
-    (c"io_getevents", c"LIBAIO_0.4"),
-    (c"io_queue_wait", c"LIBAIO_0.4"),
-    (c"io_pgetevents", c"LIBAIO_0.5"),
-];
-
-/// Runs a program that must succeed.
-fn run(command: &mut Command) -> Output {
-    let output = command.output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
-}
-
-/// A folder on the file system of the build.
-fn folder() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
-}
-
-/// Links `libaio.so.1` into the folder.
-fn link(folder: &Path) -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("the target folder");
-    run(Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "libaio",
-            "--lib",
-            "--target-dir",
-        ])
-        .arg(target)
-        .current_dir(package));
-    let library = folder.join("libaio.so.1");
-    let versions = package.join("libaio.map");
-    run(Command::new("cc")
-        .args([
-            "-shared",
-            "-Wl,-soname,libaio.so.1",
-            "-Wl,--gc-sections",
-            "-o",
-        ])
-        .arg(&library)
-        .arg(format!("-Wl,--version-script={}", versions.display()))
-        .args(SYMBOLS.map(|(name, _)| format!("-Wl,--undefined={}", name.to_str().unwrap())))
-        .arg(target.join("debug/libaio.a"))
-        .args(["-lgcc_s", "-lc"]));
-    library
-}
-
-#[test]
-fn every_name_has_its_version() {
-    let folder = folder();
-    let library = link(folder.path());
-    let library = CString::new(library.as_os_str().as_bytes()).unwrap();
-    // SAFETY: the library has no constructors of its own; names and versions are strings of C.
-    unsafe {
-        let handle = libc::dlopen(library.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
-        assert!(!handle.is_null());
-        for (name, version) in SYMBOLS {
-            let at: *mut c_void = libc::dlvsym(handle, name.as_ptr(), version.as_ptr());
-            assert!(!at.is_null(), "{name:?}@{version:?}");
-        }
-        assert!(libc::dlvsym(handle, c"io_setup".as_ptr(), c"LIBAIO_0.5".as_ptr()).is_null());
-    }
-}
+use linked::{folder, link, run};
 
 /// Has fio do a job on the library, and gives what it reports of it.
 fn fio(library: &Path, folder: &Path, arguments: &[&str]) -> Value {
