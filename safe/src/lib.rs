@@ -13,11 +13,12 @@
 
 #[cfg(feature = "aio")]
 pub mod aio;
-#[cfg(feature = "posix")]
 pub mod buf;
 #[cfg(feature = "uring")]
 pub mod error;
 mod fork;
+#[cfg(any(feature = "uring", feature = "aio"))]
+mod inflight;
 #[cfg(any(feature = "uring", feature = "aio"))]
 mod ioprio;
 mod mmap;

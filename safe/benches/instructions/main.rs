@@ -11,10 +11,11 @@ mod workload;
 use std::env;
 use std::process::ExitCode;
 
-use workload::{Implementation, Pages, in_place::InPlace, ours, peer};
+use workload::{Implementation, Pages, in_place::InPlace, ours, peer, safe_ring};
 
 const USAGE: &str = "usage: instructions IMPL OP BATCH ROUNDS
-  IMPL  push (entries are built and pushed), inplace (written in the queue), peer (the crate io-uring)
+  IMPL  push (entries are built and pushed), inplace (written in the queue), peer (the crate io-uring),
+        owned, scoped, tagged (the ring without unsafe)
   OP    nop, read4k (cached reads of 4 KiB); with push also peek, submit, ready, sqpoll (scenario.rs)
   BATCH operations in a round, at most 128
 Measure with: cargo xtask bench";
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         "push" => run::<ours::Push>(op, batch, rounds),
         "inplace" => run::<InPlace>(op, batch, rounds),
         "peer" => run::<peer::Push>(op, batch, rounds),
+        "owned" => run::<safe_ring::Owned>(op, batch, rounds),
+        "scoped" => run::<safe_ring::Scoped>(op, batch, rounds),
+        "tagged" => run::<safe_ring::Tagged>(op, batch, rounds),
         _ => None,
     };
     match allocations {

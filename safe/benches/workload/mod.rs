@@ -23,6 +23,9 @@ pub(crate) mod ours {
 /// This crate, with the entries written where they lie in the queue.
 pub(crate) mod in_place;
 
+/// The ring without `unsafe`.
+pub(crate) mod safe_ring;
+
 /// The size of a read, in bytes.
 pub(crate) const PAGE: usize = 4096;
 

@@ -72,6 +72,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
         }
     }
 
+    /// Sets flags that this crate knows.
+    pub(crate) fn ask(&mut self, flags: u32) -> &mut Self {
+        self.set(flags)
+    }
+
     fn set(&mut self, flag: u32) -> &mut Self {
         self.params.flags |= flag;
         self

@@ -9,11 +9,11 @@ use std::sync::atomic::Ordering;
 
 use uring_sys::io_uring_cqe;
 
-use super::index::Consumer;
+use super::index::{Consumer, CqLocal};
 use super::ring::Core;
 use crate::sync::{SharedWord, Word};
 
-mod private {
+pub(crate) mod private {
     use std::ptr::NonNull;
 
     /// How entries lie in the ring.
@@ -29,6 +29,9 @@ mod private {
         ///
         /// The kernel has filled the slot, and the next if the entry takes two, and does not write them.
         unsafe fn read(slot: NonNull<u8>) -> (Self, u32);
+
+        /// Result, flags and second half.
+        fn fields(&self) -> (i32, u32, [u64; 2]);
     }
 }
 use private::Stored;
@@ -165,6 +168,11 @@ impl Stored for Entry {
         // copied, never referred to.
         (Self(unsafe { slot.cast::<io_uring_cqe>().read() }), 1)
     }
+
+    #[inline]
+    fn fields(&self) -> (i32, u32, [u64; 2]) {
+        (self.result(), self.flags(), [0; 2])
+    }
 }
 
 impl Stored for Entry32 {
@@ -174,6 +182,11 @@ impl Stored for Entry32 {
     unsafe fn read(slot: NonNull<u8>) -> (Self, u32) {
         // SAFETY: as for `Entry`; this type is `repr(C)` and has the size of the slot.
         (unsafe { slot.cast::<Self>().read() }, 1)
+    }
+
+    #[inline]
+    fn fields(&self) -> (i32, u32, [u64; 2]) {
+        (self.result(), self.flags(), self.1)
     }
 }
 
@@ -192,6 +205,11 @@ impl Stored for EntryMixed {
         // publishes both at once.
         let second = unsafe { slot.add(Self::STRIDE).cast::<[u64; 2]>().read() };
         (Self(entry, second), 2)
+    }
+
+    #[inline]
+    fn fields(&self) -> (i32, u32, [u64; 2]) {
+        (self.result(), self.flags(), self.1)
     }
 }
 
@@ -304,6 +322,64 @@ pub(crate) struct Inner<E> {
 unsafe impl<E> Send for Inner<E> {}
 // SAFETY: as above.
 unsafe impl<E> Sync for Inner<E> {}
+
+impl<E: EntryMarker> Inner<E> {
+    /// See [`IoUring::take_all`](super::IoUring::take_all).
+    ///
+    /// # Safety
+    ///
+    /// `local` is the ring's, and nobody else uses it.
+    #[inline]
+    pub(crate) unsafe fn take_all(&self, local: &CqLocal, mut f: impl FnMut(&E)) {
+        let index = Consumer::<_>::new(local, self.head, self.tail);
+        index.refresh();
+        let Some(first) = index.first() else { return };
+        let end = first.wrapping_add(index.ready());
+        // In any case, also if `f` panics: none is given out again.
+        index.advance_to(end);
+        let mut position = first;
+        while position != end {
+            // SAFETY: the kernel has filled this slot and leaves it alone until the shared head has passed it.
+            let (entry, slots) = unsafe { E::read(self.slot(position)) };
+            position = position.wrapping_add(slots);
+            if !E::MIXED || !skip(entry.fields().1) {
+                f(&entry);
+            }
+        }
+        index.publish();
+    }
+
+    /// See [`IoUring::take_first_if`](super::IoUring::take_first_if).
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_all`](Self::take_all).
+    #[inline]
+    pub(crate) unsafe fn take_first_if<T>(
+        &self,
+        local: &CqLocal,
+        f: impl FnOnce(&E) -> Option<T>,
+    ) -> Option<T> {
+        let index = Consumer::<_>::new(local, self.head, self.tail);
+        if index.first().is_none() {
+            index.refresh();
+        }
+        let position = index.first()?;
+        // SAFETY: as in `take_all`.
+        let (entry, slots) = unsafe { E::read(self.slot(position)) };
+        let answer = f(&entry)?;
+        index.advance_to(position.wrapping_add(slots));
+        index.publish_filled();
+        Some(answer)
+    }
+
+    #[inline]
+    fn slot(&self, position: u32) -> NonNull<u8> {
+        let offset = (position & self.mask) as usize * E::STRIDE;
+        // SAFETY: masked, the position is less than the number of slots, all of which lie behind `cqes`.
+        unsafe { self.cqes.add(offset) }
+    }
+}
 
 /// The completion queue of a ring: an iterator over what has completed.
 ///

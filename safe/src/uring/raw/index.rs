@@ -161,6 +161,12 @@ impl<'a, W: Word, O: Orders> Producer<'a, W, O> {
         }
     }
 
+    /// As [`publish`](Self::publish), by one who was given a slot: thus not in a forked child.
+    #[inline]
+    pub(crate) fn publish_reserved(&self) {
+        self.tail.store(self.local.tail.get(), O::SQ_TAIL_STORE);
+    }
+
     /// Learns which slots the kernel has given back.
     #[inline]
     pub(crate) fn refresh(&self) {
@@ -226,6 +232,12 @@ impl<'a, W: Word, O: Orders> Consumer<'a, W, O> {
         if self.local.entries.get() != 0 {
             self.head.store(self.local.head.get(), O::CQ_HEAD_STORE);
         }
+    }
+
+    /// As [`publish`](Self::publish), by one who has read a slot: thus not in a forked child.
+    #[inline]
+    pub(crate) fn publish_filled(&self) {
+        self.head.store(self.local.head.get(), O::CQ_HEAD_STORE);
     }
 
     /// Learns which slots the kernel has filled.

@@ -64,7 +64,7 @@ pub mod register;
 mod registered;
 mod rewind;
 mod ring;
-mod sqe;
+pub(crate) mod sqe;
 pub mod squeue;
 mod submit;
 pub mod types;

@@ -451,6 +451,38 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         unsafe { self.submission_shared() }
     }
 
+    /// Takes all completions out of the queue, gives each to `f`, and the slots back to the kernel.
+    #[inline]
+    pub(crate) fn take_all(&mut self, f: impl FnMut(&C)) {
+        // SAFETY: the queue is this ring's, which is borrowed exclusively.
+        unsafe { self.cq.take_all(self.core.cq_local(), f) };
+    }
+
+    /// Takes the first completion out of the queue if `f` gives an answer to it.
+    #[inline]
+    pub(crate) fn take_first_if<T>(&mut self, f: impl FnOnce(&C) -> Option<T>) -> Option<T> {
+        // SAFETY: the queue is this ring's, which is borrowed exclusively.
+        unsafe { self.cq.take_first_if(self.core.cq_local(), f) }
+    }
+
+    /// Writes one entry where it lies in the queue and shows it to the kernel, as
+    /// [`SubmissionQueue::push_with`] does in a queue of its own, with less ado: `fill` gets the slot as it was
+    /// left, and assigns all of the entry's first 64 bytes.
+    ///
+    /// Not for rings with `IORING_SETUP_SQ_REWIND`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`SubmissionQueue::push_with`].
+    #[inline]
+    pub(crate) unsafe fn push_one(
+        &mut self,
+        fill: impl FnOnce(&mut squeue::Entry),
+    ) -> Result<(), squeue::PushError> {
+        // SAFETY: the queue is this ring's, which is borrowed exclusively; the rest by the caller's promise.
+        unsafe { self.sq.push_one(self.core.sq_local(), fill) }
+    }
+
     /// The submission queue, of a ring that is borrowed elsewhere.
     ///
     /// # Safety

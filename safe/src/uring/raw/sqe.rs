@@ -78,7 +78,10 @@ const _: () = assert!(size_of::<Entry128>() == 128 && align_of::<Entry128>() == 
 
 pub(crate) mod private {
     /// Keeps the set of entry types closed.
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// The first 64 bytes.
+        fn head_mut(&mut self) -> &mut super::Entry;
+    }
 }
 
 /// An entry type that a submission queue can consist of: [`Entry`] or [`Entry128`].
@@ -93,8 +96,19 @@ pub trait EntryMarker: Clone + Debug + From<Entry> + private::Sealed {
     fn get_user_data(&self) -> u64;
 }
 
-impl private::Sealed for Entry {}
-impl private::Sealed for Entry128 {}
+impl private::Sealed for Entry {
+    #[inline]
+    fn head_mut(&mut self) -> &mut Entry {
+        self
+    }
+}
+
+impl private::Sealed for Entry128 {
+    #[inline]
+    fn head_mut(&mut self) -> &mut Entry {
+        &mut self.0
+    }
+}
 
 impl EntryMarker for Entry {
     const BUILD_FLAGS: u32 = 0;

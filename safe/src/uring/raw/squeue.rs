@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 pub use super::sqe::{Entry, Entry128, EntryMarker, Flags};
 
-use super::index::{AsDocumented, Producer, flags_after_publishing};
+use super::index::{AsDocumented, Producer, SqLocal, flags_after_publishing};
 use super::ring::Core;
 use super::sqe::private::Sealed;
 use crate::sync::{SharedWord, Word};
@@ -22,7 +22,12 @@ use crate::sync::{SharedWord, Word};
 #[derive(Clone, Debug)]
 pub struct EntryMixed(Entry128);
 
-impl Sealed for EntryMixed {}
+impl Sealed for EntryMixed {
+    #[inline]
+    fn head_mut(&mut self) -> &mut Entry {
+        self.0.head_mut()
+    }
+}
 
 impl EntryMarker for EntryMixed {
     const BUILD_FLAGS: u32 = uring_sys::IORING_SETUP_SQE_MIXED;
@@ -97,6 +102,32 @@ pub(crate) struct Inner<E> {
 unsafe impl<E> Send for Inner<E> {}
 // SAFETY: as above.
 unsafe impl<E> Sync for Inner<E> {}
+
+impl<E: EntryMarker> Inner<E> {
+    /// See [`IoUring::push_one`](super::IoUring::push_one).
+    ///
+    /// # Safety
+    ///
+    /// As there; `local` is the ring's, and nobody else uses it.
+    #[inline]
+    pub(crate) unsafe fn push_one(
+        &self,
+        local: &SqLocal,
+        fill: impl FnOnce(&mut Entry),
+    ) -> Result<(), PushError> {
+        const { assert!(!Shape::<E>::MIXED, "sizes are mixed") };
+        let index = Producer::<_>::new(local, self.head, self.tail);
+        let position = index.reserve(1).ok_or(PushError)?;
+        let offset = (position & self.mask) as usize * Shape::<E>::STRIDE;
+        // SAFETY: masked, the position is less than the number of slots. The slot is free, so the kernel does
+        // not even read it; it holds integers, for which whatever lies there is a value, and is aligned.
+        let entry = unsafe { &mut *self.sqes.add(offset).cast::<E>().as_ptr() };
+        fill(entry.head_mut());
+        index.advance_to(position.wrapping_add(1));
+        index.publish_reserved();
+        Ok(())
+    }
+}
 
 /// The submission queue of a ring: where entries are put for the kernel.
 ///

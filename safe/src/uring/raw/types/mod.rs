@@ -92,6 +92,13 @@ pub(crate) mod sealed {
         }
     }
 
+    impl UseFixed for Target {
+        #[inline]
+        fn into(self) -> Target {
+            self
+        }
+    }
+
     impl UseFixed for Fixed {
         #[inline]
         fn into(self) -> Target {

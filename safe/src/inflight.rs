@@ -1,0 +1,544 @@
+//! The table of operations in flight: who owns what the kernel may still touch.
+//!
+//! # The invariant
+//!
+//! An operation, and with it all memory that it gave the kernel, belongs to the table from the moment
+//! at which it was placed until its **final** completion has been taken from the kernel. Nothing else ends
+//! that: no cancellation, no closed descriptor, no dropped or forgotten handle. A table whose operations
+//! cannot be waited for is leaked, never freed.
+//!
+//! A slot is in one [`Phase`] at a time. Operations are stored in the slots themselves, which never move, so
+//! that an operation may hand out the addresses of its own fields; one that is larger than [`INLINE`] bytes
+//! lies in a box of its own.
+//!
+//! The table belongs to one thread. Its methods take `&self`, since handles reach it while its owner
+//! works: no method runs code of the user's while it is in the middle of a change.
+
+mod pool;
+mod slot;
+mod stored;
+
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+pub(crate) use pool::Kept;
+use pool::{List, NONE, Pool};
+use slot::Payload;
+pub(crate) use slot::{Key, Phase, Slot};
+pub(crate) use stored::{Stored, Typed, Vtable, at, read};
+
+/// The table.
+pub(crate) struct Table<R: 'static> {
+    slots: Box<[Slot<R>]>,
+    /// The first free slot; null if there is none.
+    free: Cell<*const Slot<R>>,
+    /// The number of slots that are not free.
+    used: Cell<u32>,
+    /// The number of slots in use whose operations borrow from a scope.
+    scoped: Cell<u32>,
+    /// Whether the owner is gone; then the last handle frees the table.
+    abandoned: Cell<bool>,
+    /// Operations that nobody waits for and which should be cancelled.
+    unwanted: UnsafeCell<Vec<Key>>,
+    /// Completions of tagged operations.
+    events: List,
+    /// Completions that nobody takes.
+    disposals: List,
+    pool: UnsafeCell<Pool<R>>,
+}
+
+/// How an operation that was placed is to be completed.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<R: 'static> {
+    pub(crate) phase: Phase,
+    pub(crate) scoped: bool,
+    pub(crate) stream: bool,
+    pub(crate) tag: u64,
+    /// `None` if a handle will bring it: see [`Table::let_go`].
+    pub(crate) vtable: Option<&'static Vtable<R>>,
+}
+
+impl<R: Copy + Default + 'static> Table<R> {
+    /// A table of `capacity` slots.
+    pub(crate) fn new(capacity: u32) -> Self {
+        let slots = (0..capacity).map(|index| Slot {
+            index,
+            generation: Cell::new(0),
+            next: Cell::new(ptr::null()),
+            table: Cell::new(ptr::null()),
+            phase: Cell::new(Phase::Free),
+            scoped: Cell::new(false),
+            stream: Cell::new(false),
+            begun: Cell::new(false),
+            items: List::new(),
+            tag: Cell::new(0),
+            vtable: Cell::new(None),
+            completion: Cell::new(R::default()),
+            payload: UnsafeCell::new(Payload(MaybeUninit::uninit())),
+        });
+        let table = Self {
+            slots: slots.collect(),
+            free: Cell::new(ptr::null()),
+            used: Cell::new(0),
+            scoped: Cell::new(0),
+            abandoned: Cell::new(false),
+            unwanted: UnsafeCell::default(),
+            events: List::new(),
+            disposals: List::new(),
+            pool: UnsafeCell::new(Pool::new()),
+        };
+        for slot in table.slots.iter().rev() {
+            table.put_back(slot);
+        }
+        table
+    }
+
+    /// The number of slots.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// The number of operations in the table: those in flight, and those whose results were not taken.
+    #[inline]
+    pub(crate) fn used(&self) -> u32 {
+        self.used.get()
+    }
+
+    /// All slots, to find those of many completions.
+    #[inline]
+    pub(crate) fn slots(&self) -> Slots<'_, R> {
+        Slots(&self.slots)
+    }
+
+    /// See [`Slots::find`].
+    #[inline]
+    pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
+        self.slots().find(key)
+    }
+
+    /// A free slot, if there is one. It is nobody's until [`commit`](Self::commit) or
+    /// [`withdraw`](Self::withdraw): if neither is called it is lost, and the operation that was placed there
+    /// leaked.
+    #[inline]
+    pub(crate) fn reserve(&self) -> Option<&Slot<R>> {
+        // SAFETY: null, or one of the table's slots.
+        let slot = unsafe { self.free.get().as_ref() }?;
+        self.free.set(slot.next.get());
+        Some(slot)
+    }
+
+    /// Takes back an operation that the kernel has not been given.
+    ///
+    /// # Safety
+    ///
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table, holds an operation of this type, and is
+    /// not used again.
+    pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
+        // SAFETY: by the caller's promise.
+        let operation = unsafe { read(slot.payload()) };
+        self.put_back(slot);
+        operation
+    }
+
+    /// Counts the operation as in flight.
+    ///
+    /// # Safety
+    ///
+    /// `slot` was given out by [`reserve`](Self::reserve) of this table and not committed before, and `terms` are
+    /// right for the type that was placed there.
+    #[inline]
+    pub(crate) unsafe fn commit(&self, slot: &Slot<R>, terms: Terms<R>) {
+        slot.phase.set(terms.phase);
+        slot.scoped.set(terms.scoped);
+        slot.stream.set(terms.stream);
+        slot.begun.set(false);
+        if terms.phase == Phase::Tagged {
+            slot.tag.set(terms.tag);
+        }
+        if terms.vtable.is_some() {
+            slot.vtable.set(terms.vtable);
+        }
+        self.used.set(self.used.get() + 1);
+        if terms.scoped {
+            self.scoped.set(self.scoped.get() + 1);
+        }
+    }
+
+    /// Gives the operation out and frees its slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot holds a `T` whose final completion has been taken, and the caller is the only one who may
+    /// take it. `scoped` is what the terms said.
+    #[inline]
+    pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>, scoped: bool) -> T {
+        // SAFETY: by the caller's promise.
+        let operation = unsafe { read(slot.payload()) };
+        // SAFETY: as above; the payload was read.
+        unsafe { self.free(slot, scoped) };
+        operation
+    }
+
+    /// # Safety
+    ///
+    /// The slot is in use, its payload was read or is to be leaked, and nobody uses it any more.
+    #[inline]
+    unsafe fn free(&self, slot: &Slot<R>, scoped: bool) {
+        self.used.set(self.used.get() - 1);
+        if scoped {
+            self.scoped.set(self.scoped.get() - 1);
+        }
+        slot.phase.set(Phase::Free);
+        slot.generation.set(slot.generation.get().wrapping_add(1));
+        self.put_back(slot);
+    }
+
+    /// Makes a slot the first of the free ones.
+    #[inline]
+    fn put_back(&self, slot: &Slot<R>) {
+        slot.next.set(self.free.get());
+        self.free.set(slot);
+    }
+
+    /// Disposes of a completion that nobody takes, and with the final one of the operation.
+    ///
+    /// Runs code of the user's.
+    ///
+    /// # Safety
+    ///
+    /// The slot holds an operation that the completion is of, and nobody else will take it.
+    #[cold]
+    pub(crate) unsafe fn discard(&self, slot: &Slot<R>, completion: R, last: bool) {
+        let Some(vtable) = slot.vtable.get() else {
+            return;
+        };
+        if !last {
+            // SAFETY: as above.
+            unsafe { (vtable.discard)(slot.payload(), completion, false) };
+            return;
+        }
+        // The slot is nobody's while the user's code runs, and free afterwards, also if that panics.
+        let _free = OnDrop(|| {
+            // SAFETY: as above: the operation was dropped where it lies.
+            unsafe { self.free(slot, slot.scoped.get()) }
+        });
+        slot.phase.set(Phase::Ended);
+        // SAFETY: as above.
+        unsafe { (vtable.discard)(slot.payload(), completion, true) };
+    }
+
+    /// Drops an operation whose completions have all been disposed of.
+    ///
+    /// Runs code of the user's.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take`](Self::take), of whatever type.
+    #[cold]
+    pub(crate) unsafe fn forget(&self, slot: &Slot<R>) {
+        let _free = OnDrop(|| {
+            // SAFETY: as above: the operation was dropped where it lies.
+            unsafe { self.free(slot, slot.scoped.get()) }
+        });
+        if let Some(vtable) = slot.vtable.get() {
+            // SAFETY: as above.
+            unsafe { (vtable.forget)(slot.payload()) };
+        }
+    }
+
+    /// What a handle that is dropped leaves behind: a result is dropped, an operation in flight orphaned, and
+    /// cancelled when the owner gets to it if `cancel` says so.
+    ///
+    /// Runs code of the user's.
+    ///
+    /// # Safety
+    ///
+    /// The slot is the handle's, which is not used again, and has got the operation's functions. The table is not used afterwards if the answer is
+    /// true: then its owner is gone and this was the last handle, so the caller frees it.
+    #[cold]
+    pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) -> bool {
+        let key = slot.key();
+        match slot.phase() {
+            Phase::Done => {
+                // SAFETY: the phase says that there is one, and the handle was the only one to take it.
+                unsafe { self.discard(slot, slot.completion(), true) }
+            }
+            Phase::Awaited | Phase::Halfway => {
+                slot.phase.set(Phase::Orphan);
+                self.unwant(key, cancel);
+            }
+            Phase::Stream => {
+                slot.phase.set(Phase::Orphan);
+                self.unwant(key, cancel);
+                self.dispose_all(&slot.items);
+            }
+            Phase::Ended => {
+                self.dispose_all(&slot.items);
+                // SAFETY: the final completion has come, and the handle was the only one to take it.
+                unsafe { self.forget(slot) }
+            }
+            Phase::Free | Phase::Orphan | Phase::Tagged | Phase::Ready => {}
+        }
+        self.is_deserted()
+    }
+
+    /// Whether the owner is gone, and no handle is left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.abandoned.get() && self.used.get() == 0
+    }
+
+    /// Whether there are operations that borrow from a scope.
+    #[inline]
+    pub(crate) fn has_scoped(&self) -> bool {
+        self.scoped.get() != 0
+    }
+
+    fn unwant(&self, key: Key, cancel: bool) {
+        if cancel {
+            // SAFETY: nobody else refers to it: each use is one expression.
+            unsafe { &mut *self.unwanted.get() }.push(key);
+        }
+    }
+
+    /// Counts an operation as one that should be cancelled.
+    pub(crate) fn cancel_later(&self, key: Key) {
+        self.unwant(key, true);
+    }
+
+    /// Whether there is something to cancel.
+    #[inline]
+    pub(crate) fn has_unwanted(&self) -> bool {
+        // SAFETY: as in `unwant`.
+        !unsafe { &*self.unwanted.get() }.is_empty()
+    }
+
+    /// An operation in flight that should be cancelled; it is named once.
+    pub(crate) fn next_unwanted(&self) -> Option<Key> {
+        loop {
+            // SAFETY: as in `unwant`.
+            let key = unsafe { &mut *self.unwanted.get() }.pop()?;
+            if self
+                .find(key)
+                .is_some_and(|slot| slot.phase().is_in_flight())
+            {
+                return Some(key);
+            }
+        }
+    }
+
+    /// Keeps the completion of a tagged operation for who asks for the next event.
+    pub(crate) fn push_event(&self, kept: Kept<R>) {
+        self.push(&self.events, kept);
+    }
+
+    /// Whether events are kept.
+    #[inline]
+    pub(crate) fn has_events(&self) -> bool {
+        self.events.first.get() != NONE
+    }
+
+    /// The oldest event that was kept.
+    #[inline]
+    pub(crate) fn pop_event(&self) -> Option<Kept<R>> {
+        self.pop(&self.events)
+    }
+
+    /// Keeps a completion that nobody takes until [`dispose`](Self::dispose).
+    pub(crate) fn push_disposal(&self, kept: Kept<R>) {
+        self.push(&self.disposals, kept);
+    }
+
+    /// Disposes of the completions that were kept for that.
+    ///
+    /// Runs code of the user's.
+    #[inline]
+    pub(crate) fn dispose(&self) {
+        if self.disposals.first.get() != NONE {
+            self.dispose_all(&self.disposals);
+        }
+    }
+
+    #[cold]
+    fn dispose_all(&self, list: &List) {
+        while let Some(Kept {
+            key,
+            completion,
+            last,
+        }) = self.pop(list)
+        {
+            if let Some(slot) = self.find(key) {
+                // SAFETY: what is in a list was taken from the kernel and not given out, and the slots of such
+                // completions are not freed before.
+                unsafe { self.discard(slot, completion, last) };
+            }
+        }
+    }
+
+    /// Keeps a completion of a stream for its handle.
+    pub(crate) fn push_item(&self, slot: &Slot<R>, completion: R) {
+        let kept = Kept {
+            key: slot.key(),
+            completion,
+            // Not even the final one: the operation stays until its handle gives it back.
+            last: false,
+        };
+        self.push(&slot.items, kept);
+    }
+
+    /// The oldest completion of a stream that was kept.
+    #[inline]
+    pub(crate) fn pop_item(&self, slot: &Slot<R>) -> Option<R> {
+        self.pop(&slot.items).map(|kept| kept.completion)
+    }
+
+    fn push(&self, list: &List, kept: Kept<R>) {
+        // SAFETY: nobody else refers to it: each use is one expression that runs no code of the user's.
+        unsafe { &mut *self.pool.get() }.push(list, kept);
+    }
+
+    #[inline]
+    fn pop(&self, list: &List) -> Option<Kept<R>> {
+        // SAFETY: as in `push`.
+        unsafe { &mut *self.pool.get() }.pop(list)
+    }
+
+    /// The number of operations in flight, of all or of those that borrow from a scope.
+    pub(crate) fn count_in_flight(&self, scoped: bool) -> usize {
+        if scoped && self.scoped.get() == 0 {
+            return 0;
+        }
+        let counted = |slot: &&Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
+        self.slots.iter().filter(counted).count()
+    }
+
+    /// The keys of the operations in flight, of all or of those that borrow from a scope.
+    pub(crate) fn in_flight(&self, scoped: bool) -> impl Iterator<Item = Key> {
+        let counted =
+            move |slot: &Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
+        self.slots
+            .iter()
+            .filter(move |slot| counted(slot))
+            .map(Slot::key)
+    }
+
+    /// Drops all that borrows from a scope: results that were not taken.
+    ///
+    /// Runs code of the user's.
+    ///
+    /// # Safety
+    ///
+    /// No operation that borrows from a scope is in flight, and its handles are not used any more.
+    pub(crate) unsafe fn sweep(&self) {
+        if self.scoped.get() == 0 {
+            return;
+        }
+        for slot in &self.slots {
+            if slot.scoped.get() && slot.phase() != Phase::Free {
+                // SAFETY: by the caller's promise.
+                unsafe { self.let_go(slot, false) };
+            }
+        }
+    }
+
+    /// Ends the owner's part: results that are kept for nobody are dropped. True if no handle is left, so
+    /// that the caller frees the table.
+    ///
+    /// Runs code of the user's.
+    ///
+    /// # Safety
+    ///
+    /// Nothing is in flight.
+    pub(crate) unsafe fn abandon(&self) -> bool {
+        self.dispose();
+        self.dispose_all(&self.events);
+        self.abandoned.set(true);
+        self.used.get() == 0
+    }
+}
+
+/// The slots of a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots<'table, R: 'static>(&'table [Slot<R>]);
+
+impl<'table, R: Copy + 'static> Slots<'table, R> {
+    /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
+    ///
+    /// The slot may be free, if a completion names the key that its next operation will have.
+    #[inline]
+    pub(crate) fn find(self, key: Key) -> Option<&'table Slot<R>> {
+        self.0
+            .get(key.index() as usize)
+            .filter(|slot| slot.key() == key)
+    }
+}
+
+/// Runs a function when it is dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Shared ownership of a table between its owner and its handles, without a count: the slots in use tell.
+pub(crate) struct Shared<R: 'static>(NonNull<Table<R>>);
+
+impl<R: 'static> Clone for Shared<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: 'static> Copy for Shared<R> {}
+
+impl<R: 'static> PartialEq for Shared<R> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<R: Copy + Default + 'static> Shared<R> {
+    /// A new table.
+    pub(crate) fn new(capacity: u32) -> Self {
+        let table = NonNull::from(Box::leak(Box::new(Table::new(capacity))));
+        let shared = Self(table);
+        // SAFETY: the table was made just now.
+        for slot in &unsafe { shared.get() }.slots {
+            slot.table.set(table.as_ptr());
+        }
+        shared
+    }
+
+    /// The table that a slot in use is of.
+    #[inline]
+    pub(crate) fn of(slot: &Slot<R>) -> Self {
+        // SAFETY: a slot that somebody refers to is in a table, which has set this.
+        Self(unsafe { NonNull::new_unchecked(slot.table().cast_mut()) })
+    }
+
+    /// The table.
+    ///
+    /// # Safety
+    ///
+    /// The owner is not gone, or the handle that asks has a slot in use.
+    #[inline]
+    pub(crate) unsafe fn get<'a>(self) -> &'a Table<R> {
+        // SAFETY: by the caller's promise it was not freed.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Frees the table.
+    ///
+    /// # Safety
+    ///
+    /// [`Table::abandon`] or [`Table::let_go`] answered that it is to be freed.
+    pub(crate) unsafe fn free(self) {
+        // SAFETY: it came from a box, and nobody uses it any more.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+const _: () = assert!(align_of::<Slot<u64>>() == 64);

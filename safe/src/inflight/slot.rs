@@ -1,0 +1,195 @@
+//! One slot: an operation, and how far it is.
+
+use std::any::TypeId;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
+
+use super::Table;
+use super::pool::List;
+use super::stored::{INLINE, Stored, Vtable, type_id, write};
+
+/// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
+/// slot had before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key(pub(crate) u64);
+
+impl Key {
+    /// An index that no slot has: for completions that nobody waits for.
+    pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
+
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// What a slot is being used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Nothing. Its payload is not initialised.
+    Free,
+    /// In flight, and a handle waits for the result.
+    Awaited,
+    /// As `Awaited`, after a completion that was not the final one.
+    Halfway,
+    /// The final completion has come; the handle takes operation and result.
+    Done,
+    /// In flight, and nobody waits for it any more.
+    Orphan,
+    /// In flight; what comes goes to whoever asks for the next event.
+    Tagged,
+    /// The final completion has come, and is kept as an event or to be disposed of.
+    Ready,
+    /// In flight, many completions are to come, and a handle takes them.
+    Stream,
+    /// As `Stream`, after the final completion.
+    Ended,
+}
+
+impl Phase {
+    pub(super) fn is_in_flight(self) -> bool {
+        matches!(
+            self,
+            Self::Awaited | Self::Halfway | Self::Orphan | Self::Tagged | Self::Stream
+        )
+    }
+}
+
+/// A slot.
+#[repr(C, align(64))]
+pub(crate) struct Slot<R: 'static> {
+    /// Where it lies in the table. With the generation it is the key of the operation, or of the next one while
+    /// the slot is free.
+    pub(super) index: u32,
+    /// How often the slot was freed.
+    pub(super) generation: Cell<u32>,
+    /// While the slot is free, the next free one; null if it is the last.
+    pub(super) next: Cell<*const Self>,
+    pub(super) table: Cell<*const Table<R>>,
+    pub(super) phase: Cell<Phase>,
+    /// Whether the operation borrows from a scope.
+    pub(super) scoped: Cell<bool>,
+    /// Whether many completions are to come.
+    pub(super) stream: Cell<bool>,
+    /// Whether a completion has come, and was kept, that was not the final one of a single result.
+    pub(super) begun: Cell<bool>,
+    /// The completions of a stream that its handle has not taken.
+    pub(super) items: List,
+    pub(super) tag: Cell<u64>,
+    pub(super) vtable: Cell<Option<&'static Vtable<R>>>,
+    pub(super) completion: Cell<R>,
+    /// The kernel may write into it: it is never referred to.
+    pub(super) payload: UnsafeCell<Payload>,
+}
+
+#[repr(C, align(16))]
+pub(super) struct Payload(pub(super) MaybeUninit<[u8; INLINE]>);
+
+impl<R: Copy + 'static> Slot<R> {
+    /// What the kernel knows its operation by.
+    #[inline]
+    pub(crate) fn key(&self) -> Key {
+        Key(u64::from(self.index) | u64::from(self.generation.get()) << 32)
+    }
+
+    /// The table that the slot is of.
+    #[inline]
+    pub(crate) fn table(&self) -> *const Table<R> {
+        self.table.get()
+    }
+
+    /// What it is used for.
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// The tag that came with the operation.
+    #[inline]
+    pub(crate) fn tag(&self) -> u64 {
+        self.tag.get()
+    }
+
+    /// Whether many completions are to come.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.stream.get()
+    }
+
+    /// Where the operation lies, for [`at`] and [`read`].
+    #[inline]
+    pub(crate) fn payload(&self) -> *mut u8 {
+        self.payload.get().cast()
+    }
+
+    /// Moves an operation into the slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot was reserved, and holds no operation.
+    #[inline]
+    pub(crate) unsafe fn place<T>(&self, operation: T) {
+        // SAFETY: by the caller's promise it is nobody else's.
+        unsafe { write(self.payload(), operation) };
+    }
+
+    /// Whether a completion has come that was not the final one; it is in [`completion`](Self::completion).
+    #[inline]
+    pub(crate) fn begun(&self) -> bool {
+        self.begun.get()
+    }
+
+    /// Keeps a completion that is not the final one.
+    pub(crate) fn begin(&self, completion: R) {
+        self.completion.set(completion);
+        self.begun.set(true);
+        if self.phase.get() == Phase::Awaited {
+            self.phase.set(Phase::Halfway);
+        }
+    }
+
+    /// The completion that was kept last: of this operation if the phase is `Done`, or if `begun` holds.
+    #[inline]
+    pub(crate) fn completion(&self) -> R {
+        self.completion.get()
+    }
+
+    /// Keeps a completion, and sets what the slot is used for from now on.
+    #[inline]
+    pub(crate) fn finish(&self, phase: Phase, completion: R) {
+        self.completion.set(completion);
+        self.phase.set(phase);
+    }
+
+    /// As [`finish`](Self::finish), with a completion that `fill` writes.
+    #[inline]
+    pub(crate) fn finish_with(&self, phase: Phase, fill: impl FnOnce(&Cell<R>)) {
+        fill(&self.completion);
+        self.phase.set(phase);
+    }
+
+    /// Keeps a completion that somebody is about to take.
+    pub(crate) fn keep(&self, completion: R) {
+        self.completion.set(completion);
+    }
+
+    /// Ends an operation whose final completion is kept elsewhere.
+    pub(crate) fn end(&self, phase: Phase) {
+        self.phase.set(phase);
+    }
+
+    /// Brings the functions of the operation, which its handle knows.
+    pub(crate) fn bring(&self, vtable: &'static Vtable<R>) {
+        self.vtable.set(Some(vtable));
+    }
+
+    /// Whether the operation is a `T`.
+    #[inline]
+    pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
+        // Functions that are one give one identity, and two types have two.
+        self.vtable.get().is_some_and(|vtable| {
+            vtable.type_id as *const () as usize == type_id::<T> as *const () as usize
+                || (vtable.type_id)() == TypeId::of::<T>()
+        })
+    }
+}

@@ -1,0 +1,246 @@
+//! Operations with tags, for event loops: whatever is over next comes with its tag.
+
+use std::fmt::{self, Debug, Formatter};
+use std::io;
+use std::mem;
+
+use super::op::{Cqe, Multishot, Operation};
+use super::raw::{cqueue, squeue};
+use super::ring::{Found, direct, sort};
+use super::stored::Shots;
+use super::{Rejected, Ring, Token};
+use crate::inflight::{self, Kept, Phase, Slot, Table, Terms, Typed};
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
+    /// As [`push`](Self::push), without a ticket: the result comes as an [`Event`] with this tag.
+    ///
+    /// ```
+    /// #![forbid(unsafe_code)]
+    /// use safe::uring::{Ring, op};
+    ///
+    /// let mut ring = Ring::new(8)?;
+    /// ring.push_tagged(op::Nop::new(), 7)?;
+    /// let event = ring.next_event()?;
+    /// assert_eq!(event.tag(), 7);
+    /// let Ok(result) = event.take::<op::Nop>() else {
+    ///     panic!("a NOP was pushed");
+    /// };
+    /// result?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](Self::push).
+    #[inline]
+    pub fn push_tagged<O: Operation + 'static>(
+        &mut self,
+        operation: O,
+        tag: u64,
+    ) -> Result<Token, Rejected<O>> {
+        let terms = Terms {
+            phase: Phase::Tagged,
+            scoped: false,
+            stream: false,
+            tag,
+            vtable: Some(Typed::<O>::vtable()),
+        };
+        // SAFETY: the terms are those of one result without a handle; `'static`, the operation may stay for
+        // ever.
+        let slot = unsafe { self.start(operation, terms, O::prepare) }?;
+        // SAFETY: the slot is the table's, which the ring keeps.
+        Ok(Token(unsafe { slot.as_ref() }.key()))
+    }
+
+    /// As [`push_tagged`](Self::push_tagged), of an operation that gives many results: each comes as an event.
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](Self::push).
+    pub fn push_multishot_tagged<M: Multishot + 'static>(
+        &mut self,
+        operation: M,
+        tag: u64,
+    ) -> Result<Token, Rejected<M>> {
+        let terms = Terms {
+            phase: Phase::Tagged,
+            scoped: false,
+            stream: true,
+            tag,
+            vtable: Some(Typed::<Shots<M>>::vtable()),
+        };
+        // SAFETY: the terms are those of many results without a handle; `'static` as above.
+        let started = unsafe {
+            self.start(Shots(operation), terms, |shots, entry| {
+                shots.0.prepare(entry)
+            })
+        };
+        let slot = started.map_err(|rejected| rejected.map(|shots| shots.0))?;
+        // SAFETY: the slot is the table's, which the ring keeps.
+        Ok(Token(unsafe { slot.as_ref() }.key()))
+    }
+
+    /// Waits for the next event. Submits what is queued if there is none yet.
+    ///
+    /// With no tagged operation in flight it waits for ever, or until other operations bring an error.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel cannot be asked. A signal does not interrupt it.
+    #[inline]
+    pub fn next_event(&mut self) -> io::Result<Event<'_>> {
+        let found = match self.first_event() {
+            Some(found) => found,
+            None => self.wait_for_event()?,
+        };
+        Ok(Event::new(self.table(), found))
+    }
+
+    /// The next event, if there is one. Makes no system call unless completions wait in the kernel to be
+    /// fetched; does not submit what is queued.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_event`](Self::next_event).
+    #[inline]
+    pub fn try_next_event(&mut self) -> io::Result<Option<Event<'_>>> {
+        let mut found = self.first_event().or_else(|| self.find_event());
+        if found.is_none() && self.raw.submitter().flush_completions()? {
+            found = self.find_event();
+        }
+        Ok(found.map(|found| Event::new(self.table(), found)))
+    }
+
+    /// The event that the first completion is, if it is a simple one and none is kept.
+    #[inline]
+    fn first_event<'table>(&mut self) -> Option<Found<'table>> {
+        // SAFETY: the ring is the table's owner; the caller binds the answer to it.
+        let table = unsafe { self.shared().get() };
+        if table.has_events() {
+            return None;
+        }
+        self.raw
+            .take_first_if(|completion| direct(table.slots(), completion))
+    }
+
+    #[inline(never)]
+    fn wait_for_event<'table>(&mut self) -> io::Result<Found<'table>> {
+        loop {
+            if let Some(found) = self.find_event() {
+                return Ok(found);
+            }
+            self.wait_for_completion()?;
+        }
+    }
+
+    fn find_event<'table>(&mut self) -> Option<Found<'table>> {
+        // SAFETY: the ring is the table's owner; the caller binds the answer to it.
+        let table = unsafe { self.shared().get() };
+        if let Some(Kept {
+            key,
+            completion,
+            last,
+        }) = table.pop_event()
+        {
+            let slot = table.find(key)?;
+            slot.keep(completion);
+            return Some(Found { slot, last });
+        }
+        let found = self
+            .raw
+            .completion()
+            .find_map(|completion| sort(table, table.slots(), &completion));
+        // With the head of the completion queue published; this runs code of the user's.
+        table.dispose();
+        found
+    }
+}
+
+/// The result of a tagged operation, or one of the results of a multishot one. Dropping it drops that.
+#[must_use = "an event has an operation's result"]
+pub struct Event<'ring> {
+    table: &'ring Table<Cqe>,
+    /// It has the completion: there is one event at a time.
+    slot: &'ring Slot<Cqe>,
+    last: bool,
+}
+
+impl<'ring> Event<'ring> {
+    #[inline]
+    fn new(table: &'ring Table<Cqe>, Found { slot, last }: Found<'ring>) -> Self {
+        Self { table, slot, last }
+    }
+
+    /// The tag that the operation was pushed with.
+    #[inline]
+    pub fn tag(&self) -> u64 {
+        self.slot.tag()
+    }
+
+    /// The operation's name, for who wants to cancel it.
+    pub fn token(&self) -> Token {
+        Token(self.slot.key())
+    }
+
+    /// Whether more events of this operation are to come: it is a multishot one, and goes on.
+    #[inline]
+    pub fn more(&self) -> bool {
+        !self.last
+    }
+
+    /// The result, if the operation is an `O`.
+    ///
+    /// # Errors
+    ///
+    /// The event itself, if it is of another type.
+    #[inline]
+    pub fn take<O: Operation + 'static>(self) -> Result<O::Output, Self> {
+        let Self { table, slot, .. } = self;
+        if !slot.holds::<O>() {
+            return Err(self);
+        }
+        mem::forget(self);
+        // SAFETY: the slot holds an `O`, as it says. An operation with one result has an event for the final
+        // completion alone, which is this; tagged operations have no handle.
+        Ok(unsafe { table.take::<O>(slot, false).complete(slot.completion()) })
+    }
+
+    /// The item, if the operation is an `M`. With the last one, what the operation owned comes back.
+    ///
+    /// # Errors
+    ///
+    /// The event itself, if it is of another type.
+    #[inline]
+    pub fn take_item<M: Multishot + 'static>(self) -> Result<(M::Item, Option<M::Rest>), Self> {
+        let Self { table, slot, last } = self;
+        if !slot.holds::<Shots<M>>() {
+            return Err(self);
+        }
+        mem::forget(self);
+        // SAFETY: the slot holds an `M`, as it says, where it lay when it was prepared; an event is made of each
+        // completion once.
+        let item = unsafe { M::item(inflight::at::<M>(slot.payload()), slot.completion()) };
+        // SAFETY: after the final completion; tagged operations have no handle.
+        let rest = last.then(|| unsafe { table.take::<M>(slot, false) }.rest());
+        Ok((item, rest))
+    }
+}
+
+impl Drop for Event<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the completion is the slot's, and was not taken.
+        unsafe {
+            self.table
+                .discard(self.slot, self.slot.completion(), self.last);
+        }
+    }
+}
+
+impl Debug for Event<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("tag", &self.tag())
+            .field("more", &self.more())
+            .finish_non_exhaustive()
+    }
+}

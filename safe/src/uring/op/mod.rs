@@ -1,0 +1,135 @@
+//! Operations: what to do, with which file and which memory. A value of one of these types does nothing until
+//! it is given to a [`Ring`](super::Ring), which owns it until the operation is over.
+
+mod error;
+mod file;
+mod nop;
+
+use std::cell::Cell;
+
+pub use error::Error;
+pub use file::{Completed, Read, Write};
+pub use nop::Nop;
+
+use super::raw::cqueue;
+pub use super::raw::squeue::Entry;
+
+/// A completion, as the kernel posted it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cqe {
+    /// What the operation answered: a count, a descriptor, or a negative errno.
+    pub result: i32,
+    /// `IORING_CQE_F_*`; the functions of [`cqueue`] read them.
+    pub flags: u32,
+    /// The second half, in rings whose completions have 32 bytes. In others it means nothing, but for `extra[1]`
+    /// if the flags have `IORING_CQE_F_NOTIF`: then that is the result of the notification.
+    pub extra: [u64; 2],
+}
+
+impl Cqe {
+    #[inline]
+    pub(super) fn of<C: cqueue::EntryMarker>(completion: &C) -> Self {
+        let (result, flags, extra) = completion.fields();
+        Self {
+            result,
+            flags,
+            extra,
+        }
+    }
+
+    /// Writes a completion into `kept`, which has had none but of rings of the same type.
+    #[inline]
+    pub(super) fn keep<C: cqueue::EntryMarker>(kept: &Cell<Self>, completion: &C) {
+        if C::BUILD_FLAGS != 0 {
+            return kept.set(Self::of(completion));
+        }
+        // The second half means nothing in such a ring.
+        let (result, flags, _) = completion.fields();
+        let kept = kept.as_ptr();
+        // SAFETY: a cell may be written through its pointer by the thread that has it.
+        unsafe {
+            (*kept).result = result;
+            (*kept).flags = flags;
+        }
+    }
+
+    /// This completion, followed by the notification that ends the operation.
+    pub(super) fn notified(self, notification: Self) -> Self {
+        Self {
+            flags: self.flags & !uring_sys::IORING_CQE_F_MORE | notification.flags,
+            extra: [self.extra[0], u64::from(notification.result as u32)],
+            ..self
+        }
+    }
+
+    /// Whether this is not the final completion of its operation.
+    #[inline]
+    pub fn more(&self) -> bool {
+        cqueue::more(self.flags)
+    }
+}
+
+/// An operation that gives one result.
+///
+/// [`Ring::push`](super::Ring::push) moves the value to an address where it stays, calls
+/// [`prepare`](Self::prepare) there, and hands the entry to the kernel. With the final completion it is moved
+/// out again by [`complete`](Self::complete). Others may implement it, for what has no type here.
+///
+/// # Safety
+///
+/// The entry that `prepare` leaves is sound to push: all memory that it names lies in the value, or is kept by
+/// it where it is however the value moves, for as long as the kernel may use it: until the final completion.
+/// That memory may be written by the kernel, if the operation does that, although there is a value of the type.
+/// If `prepare` sets flags of the entry, they make neither the completion vanish nor several come.
+pub unsafe trait Operation: Sized {
+    /// The opcode, for error messages.
+    const OPCODE: u8;
+
+    /// What comes back when the operation is over.
+    type Output;
+
+    /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
+    /// is overwritten.
+    fn prepare(&mut self, entry: &mut Entry);
+
+    /// Turns the operation and its completion into the result.
+    ///
+    /// # Safety
+    ///
+    /// `cqe` is the final completion of this very value. If another one came before, as it does for zero-copy
+    /// sends, then the result is from
+    /// that, the flags are of both, and `extra[1]` has the result of the final one.
+    unsafe fn complete(self, cqe: Cqe) -> Self::Output;
+}
+
+/// An operation that gives many results, until it ends.
+///
+/// # Safety
+///
+/// As for [`Operation`], except that several completions come. The memory that the entry names is the
+/// kernel's until the final one.
+pub unsafe trait Multishot: Sized {
+    /// The opcode, for error messages.
+    const OPCODE: u8;
+
+    /// What each completion gives.
+    type Item;
+
+    /// What comes back at the end.
+    type Rest;
+
+    /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
+    /// is overwritten.
+    fn prepare(&mut self, entry: &mut Entry);
+
+    /// Turns a completion into an item. The operation goes on, or this was the final one.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a value for which `prepare` was called and which lies where it did then, `cqe` is a
+    /// completion of it, and each completion is given once. The kernel may be using the value's memory.
+    unsafe fn item(this: *mut Self, cqe: Cqe) -> Self::Item;
+
+    /// Gives back what the operation owned. It is over.
+    fn rest(self) -> Self::Rest;
+}

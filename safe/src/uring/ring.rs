@@ -1,0 +1,495 @@
+//! The ring without `unsafe`.
+
+use std::fmt::{self, Debug, Formatter};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
+
+use super::op::{Cqe, Operation};
+use super::raw::squeue::Entry;
+use super::raw::{IoUring, cqueue, opcode, squeue};
+use super::rejected::{Reason, Rejected};
+use super::setup::{Setup, SetupBuilder};
+use super::ticket::{Ticket, WaitError};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
+
+/// An io_uring that owns what its operations use, until they are over.
+///
+/// See the [module](super) for who owns what, and when.
+pub struct Ring<S = squeue::Entry, C = cqueue::Entry>
+where
+    S: squeue::EntryMarker,
+    C: cqueue::EntryMarker,
+{
+    pub(super) raw: ManuallyDrop<IoUring<S, C>>,
+    table: Shared<Cqe>,
+    setup: Setup,
+}
+
+impl Ring {
+    /// A ring that can have up to `capacity` operations in flight (1 to 32768), with the fastest set-up that
+    /// this kernel has.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SetupBuilder::build`].
+    pub fn new(capacity: u32) -> io::Result<Self> {
+        Self::builder().build(capacity)
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
+    /// A ring with other than the usual set-up.
+    #[must_use]
+    pub fn builder() -> SetupBuilder<S, C> {
+        SetupBuilder::new()
+    }
+
+    pub(super) fn assemble(raw: IoUring<S, C>, setup: Setup, capacity: u32) -> Self {
+        Self {
+            raw: ManuallyDrop::new(raw),
+            table: Shared::new(capacity),
+            setup,
+        }
+    }
+
+    /// How the ring was set up: what was asked for, and what the kernel has.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The number of operations that the ring can have in flight.
+    pub fn capacity(&self) -> usize {
+        self.table().capacity() as usize
+    }
+
+    /// The number of operations in flight, and of those whose results nobody has taken.
+    pub fn len(&self) -> usize {
+        self.table().used() as usize
+    }
+
+    /// Whether nothing is in flight, and no result waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline]
+    pub(super) fn table(&self) -> &Table<Cqe> {
+        // SAFETY: the ring is the table's owner.
+        unsafe { self.table.get() }
+    }
+
+    #[inline]
+    pub(super) fn shared(&self) -> Shared<Cqe> {
+        self.table
+    }
+
+    /// Queues an operation, which the ring owns from now on; the ticket gets it back with its result. The kernel
+    /// sees it with the next [`submit`](Self::submit) or wait.
+    ///
+    /// ```
+    /// #![forbid(unsafe_code)]
+    /// use std::fs::File;
+    ///
+    /// use safe::uring::{Ring, op};
+    ///
+    /// let mut ring = Ring::new(8)?;
+    /// let file = File::open("/proc/self/exe")?;
+    /// let ticket = ring.push(op::Read::new(file, Vec::with_capacity(4)).at(0))?;
+    /// let done = ring.wait(ticket)?;
+    /// assert_eq!(done.result?, 4);
+    /// assert_eq!(done.buf, b"\x7fELF");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] has the operation, and says what is full.
+    #[inline]
+    pub fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>, Rejected<O>> {
+        let terms = Terms {
+            phase: Phase::Awaited,
+            scoped: false,
+            stream: false,
+            tag: 0,
+            vtable: None,
+        };
+        // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
+        let slot = unsafe { self.start(operation, terms, O::prepare) }?;
+        Ok(Ticket::new(slot))
+    }
+
+    /// Waits until the operation is over, and gives its result.
+    ///
+    /// Submits what is queued. Results of other operations that come meanwhile are kept for their tickets.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel cannot be asked; [`WaitError`] has the ticket. A signal does not interrupt it.
+    ///
+    /// # Panics
+    ///
+    /// If the ticket is another ring's.
+    #[inline]
+    pub fn wait<O: Operation>(
+        &mut self,
+        ticket: Ticket<O>,
+    ) -> Result<O::Output, WaitError<Ticket<O>>> {
+        match self.wait_until_done(&ticket) {
+            Ok(()) => Ok(ticket.take(false)),
+            Err(error) => Err(WaitError { error, ticket }),
+        }
+    }
+
+    /// Gives the result if the operation is over, or else the ticket. Makes no system call unless completions
+    /// wait in the kernel to be fetched; does not submit what is queued.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait`](Self::wait).
+    ///
+    /// # Panics
+    ///
+    /// If the ticket is another ring's.
+    #[inline]
+    pub fn try_wait<O: Operation>(
+        &mut self,
+        ticket: Ticket<O>,
+    ) -> Result<Result<O::Output, Ticket<O>>, WaitError<Ticket<O>>> {
+        self.own(&ticket);
+        if !ticket.is_done() {
+            if let Err(error) = self.poll() {
+                return Err(WaitError { error, ticket });
+            }
+        }
+        Ok(if ticket.is_done() {
+            Ok(ticket.take(false))
+        } else {
+            Err(ticket)
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn wait_until_done<O: Operation>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
+        self.own(ticket);
+        while !ticket.is_done() {
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn own<O: Operation>(&self, ticket: &Ticket<O>) {
+        assert!(ticket.is_of(self.table), "the ticket is another ring's");
+    }
+
+    /// Queues an operation that is completed on `terms`, and answers its slot.
+    ///
+    /// # Safety
+    ///
+    /// `terms` are right for a `T` and for what becomes of the answer; no handle outlives what `T` borrows,
+    /// and neither does the operation. `prepare` leaves an entry that is sound to push as long as the value
+    /// lies in the table.
+    // The compiler weighs the whole of it; what usually runs is little, and less where the operation is known.
+    #[inline(always)]
+    pub(super) unsafe fn start<T>(
+        &mut self,
+        operation: T,
+        terms: Terms<Cqe>,
+        prepare: impl FnOnce(&mut T, &mut Entry),
+    ) -> Result<NonNull<Slot<Cqe>>, Rejected<T>> {
+        // SAFETY: the ring is the table's owner.
+        let table = unsafe { self.table.get() };
+        let Some(slot) = table.reserve() else {
+            return Err(Rejected::new(Reason::Table, operation));
+        };
+        // SAFETY: the slot was reserved just now.
+        unsafe { slot.place(operation) };
+        // SAFETY: the operation was placed there just now; nobody else knows of it.
+        let operation = unsafe { &mut *inflight::at::<T>(slot.payload()) };
+        // SAFETY: by the caller's promise, and because the operation now lies in the table, which keeps it
+        // until its final completion has come.
+        let pushed = unsafe {
+            self.raw.push_one(|entry| {
+                prepare(operation, entry);
+                entry.set_user_data(slot.key().0);
+            })
+        };
+        if pushed.is_err() {
+            // SAFETY: the kernel was not told of it.
+            return Err(Rejected::new(self.why_full(), unsafe {
+                table.withdraw(slot)
+            }));
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { table.commit(slot, terms) };
+        Ok(NonNull::from(slot))
+    }
+
+    #[cold]
+    fn why_full(&mut self) -> Reason {
+        if self.raw.submission().capacity() == 0 {
+            Reason::Forked
+        } else {
+            Reason::Queue
+        }
+    }
+
+    /// Shows the kernel what is queued. Answers how many entries it has taken.
+    ///
+    /// # Errors
+    ///
+    /// What io_uring_enter(2) answers; nothing is lost by it.
+    pub fn submit(&mut self) -> io::Result<usize> {
+        self.enter(0)
+    }
+
+    /// Takes the completions that are there, without waiting. Makes a system call only if completions wait in the
+    /// kernel to be fetched. Answers how many there were.
+    ///
+    /// # Errors
+    ///
+    /// What io_uring_enter(2) answers.
+    #[inline]
+    pub fn poll(&mut self) -> io::Result<usize> {
+        let count = self.reap();
+        if count > 0 || !self.raw.submitter().flush_completions()? {
+            return Ok(count);
+        }
+        Ok(self.reap())
+    }
+
+    /// Submits what is queued, and waits until at least one completion has come.
+    // Apart, so that taking a result that is there is small.
+    #[inline(never)]
+    pub(super) fn advance(&mut self) -> io::Result<()> {
+        if self.reap() == 0 {
+            self.wait_for_completion()?;
+            self.reap();
+        }
+        Ok(())
+    }
+
+    /// Submits what is queued, and waits until there is a completion to reap.
+    pub(super) fn wait_for_completion(&mut self) -> io::Result<()> {
+        match self.enter(1) {
+            // What stands in the way of submitting may be completions that nobody has taken.
+            Err(error) if self.raw.completion().is_empty() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Submits what is queued, and the cancellations that are due, and waits for `want` completions.
+    fn enter(&mut self, want: usize) -> io::Result<usize> {
+        loop {
+            if self.table().has_unwanted() {
+                self.queue_cancellations();
+            }
+            match self.raw.submit_and_wait(want) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    #[cold]
+    fn queue_cancellations(&mut self) {
+        while !self.raw.submission().is_full() {
+            let Some(key) = self.table().next_unwanted() else {
+                return;
+            };
+            self.push_cancel(key);
+        }
+    }
+
+    /// Queues a cancellation whose outcome nobody waits for.
+    fn push_cancel(&mut self, key: Key) {
+        // SAFETY: a cancellation names no memory.
+        let _ = unsafe {
+            self.raw.push_one(|entry| {
+                *entry = opcode::AsyncCancel::new(key.0)
+                    .build()
+                    .user_data(Key::NOBODY.0);
+            })
+        };
+    }
+
+    /// Takes all completions out of the queue, and answers how many there were.
+    #[inline]
+    pub(super) fn reap(&mut self) -> usize {
+        // SAFETY: the ring is the table's owner.
+        let table = unsafe { self.table.get() };
+        let slots = table.slots();
+        let mut count = 0;
+        self.raw.take_all(|completion| {
+            count += 1;
+            if let Some(Found { slot, last }) = sort(table, slots, completion) {
+                table.push_event(Kept {
+                    key: slot.key(),
+                    completion: slot.completion(),
+                    last,
+                });
+            }
+        });
+        // Only now, with the head of the completion queue published: this runs code of the user's.
+        table.dispose();
+        count
+    }
+}
+
+/// An event: its slot, in which its completion is kept, and whether the operation is over.
+pub(super) struct Found<'table> {
+    pub(super) slot: &'table Slot<Cqe>,
+    pub(super) last: bool,
+}
+
+/// Brings a completion to where it belongs, unless it is an event: then that is the answer.
+#[inline]
+pub(super) fn sort<'table, C: cqueue::EntryMarker>(
+    table: &'table Table<Cqe>,
+    slots: Slots<'table, Cqe>,
+    completion: &C,
+) -> Option<Found<'table>> {
+    let slot = slots.find(Key(completion.user_data()))?;
+    let phase = slot.phase();
+    if phase == Phase::Awaited && !is_more(completion) {
+        slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
+        return None;
+    }
+    if phase == Phase::Tagged && !is_more(completion) && !slot.begun() {
+        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        return Some(Found { slot, last: true });
+    }
+    sort_others(table, slot, Cqe::of(completion))
+}
+
+/// The event that a completion is, if it is the only one of a tagged operation.
+#[inline]
+pub(super) fn direct<'table, C: cqueue::EntryMarker>(
+    slots: Slots<'table, Cqe>,
+    completion: &C,
+) -> Option<Found<'table>> {
+    let slot = slots.find(Key(completion.user_data()))?;
+    let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
+    simple.then(|| {
+        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        Found { slot, last: true }
+    })
+}
+
+#[inline]
+fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
+    cqueue::more(completion.fields().1)
+}
+
+#[cold]
+#[inline(never)]
+fn sort_others<'table>(
+    table: &Table<Cqe>,
+    slot: &'table Slot<Cqe>,
+    completion: Cqe,
+) -> Option<Found<'table>> {
+    let last = !completion.more();
+    let completion = if slot.is_stream() {
+        completion
+    } else if !last {
+        slot.begin(completion);
+        return None;
+    } else if slot.begun() {
+        slot.completion().notified(completion)
+    } else {
+        completion
+    };
+    match slot.phase() {
+        Phase::Awaited | Phase::Halfway => slot.finish(Phase::Done, completion),
+        Phase::Stream => {
+            table.push_item(slot, completion);
+            if last {
+                slot.end(Phase::Ended);
+            }
+        }
+        Phase::Tagged => {
+            slot.finish(if last { Phase::Ready } else { Phase::Tagged }, completion);
+            return Some(Found { slot, last });
+        }
+        Phase::Orphan => {
+            if last {
+                slot.end(Phase::Ready);
+            }
+            table.push_disposal(Kept {
+                key: slot.key(),
+                completion,
+                last,
+            });
+        }
+        // The kernel posts no completion after the final one, nor without an operation.
+        Phase::Done | Phase::Ended | Phase::Ready | Phase::Free => {}
+    }
+    None
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
+    /// Cancels what is in flight, of all operations or of those that borrow from a scope, and waits until it is
+    /// over. False if that cannot be known.
+    pub(super) fn drain(&mut self, scoped: bool) -> bool {
+        let mut known = usize::MAX;
+        loop {
+            self.reap();
+            let left = self.table().count_in_flight(scoped);
+            if left == 0 {
+                return true;
+            }
+            // Again whenever some are over: what was linked behind them may only now have begun.
+            if left < known {
+                known = left;
+                let keys: Vec<Key> = self.table().in_flight(scoped).collect();
+                for key in keys {
+                    self.table().cancel_later(key);
+                }
+            }
+            if self.enter(1).is_err() && self.reap() == 0 {
+                return false;
+            }
+        }
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Ring<S, C> {
+    fn drop(&mut self) {
+        if self.raw.submission().capacity() == 0 {
+            // A forked child: the operations are its parent's, which alone can wait for them.
+            // SAFETY: the ring is not used again; its memory is not mapped here.
+            unsafe { ManuallyDrop::drop(&mut self.raw) };
+            return;
+        }
+        if !self.drain(false) {
+            // Never free what the kernel may still use.
+            return;
+        }
+        // SAFETY: the ring is not used again. Nothing is in flight.
+        unsafe { ManuallyDrop::drop(&mut self.raw) };
+        // SAFETY: nothing is in flight.
+        if unsafe { self.table().abandon() } {
+            // SAFETY: the answer says so; the ring ends here.
+            unsafe { self.table.free() };
+        }
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> AsFd for Ring<S, C> {
+    /// Readable when completions are there, for use in another event loop.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.raw.as_fd()
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Debug for Ring<S, C> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("setup", &self.setup)
+            .finish_non_exhaustive()
+    }
+}
