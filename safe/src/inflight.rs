@@ -134,6 +134,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// `slot` was given out by [`reserve`](Self::reserve) of this table, holds an operation of this type, and is
     /// not used again.
+    #[cfg(feature = "uring")]
     pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
@@ -264,10 +265,16 @@ impl<R: Copy + Default + 'static> Table<R> {
                 // SAFETY: the phase says that there is one, and the handle was the only one to take it.
                 unsafe { self.discard(slot, slot.completion(), true) }
             }
-            Phase::Awaited | Phase::Halfway => {
+            Phase::Awaited => {
                 slot.phase.set(Phase::Orphan);
                 self.unwant(key, cancel);
             }
+            #[cfg(feature = "uring")]
+            Phase::Halfway => {
+                slot.phase.set(Phase::Orphan);
+                self.unwant(key, cancel);
+            }
+            #[cfg(feature = "uring")]
             Phase::Stream => {
                 slot.phase.set(Phase::Orphan);
                 self.unwant(key, cancel);
@@ -302,6 +309,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     }
 
     /// Counts an operation as one that should be cancelled.
+    #[cfg(feature = "uring")]
     pub(crate) fn cancel_later(&self, key: Key) {
         self.unwant(key, true);
     }
@@ -376,6 +384,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     }
 
     /// Keeps a completion of a stream for its handle.
+    #[cfg(feature = "uring")]
     pub(crate) fn push_item(&self, slot: &Slot<R>, completion: R) {
         let kept = Kept {
             key: slot.key(),
@@ -388,6 +397,7 @@ impl<R: Copy + Default + 'static> Table<R> {
 
     /// The oldest completion of a stream that was kept.
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) fn pop_item(&self, slot: &Slot<R>) -> Option<R> {
         self.pop(&slot.items).map(|kept| kept.completion)
     }

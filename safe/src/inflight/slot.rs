@@ -15,6 +15,7 @@ pub(crate) struct Key(pub(crate) u64);
 
 impl Key {
     /// An index that no slot has: for completions that nobody waits for.
+    #[cfg(feature = "uring")]
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
 
     #[inline]
@@ -32,6 +33,7 @@ pub(crate) enum Phase {
     /// In flight, and a handle waits for the result.
     Awaited,
     /// As `Awaited`, after a completion that was not the final one.
+    #[cfg(feature = "uring")]
     Halfway,
     /// The final completion has come; the handle takes operation and result.
     Done,
@@ -42,6 +44,7 @@ pub(crate) enum Phase {
     /// The final completion has come, and is kept as an event or to be disposed of.
     Ready,
     /// In flight, many completions are to come, and a handle takes them.
+    #[cfg(feature = "uring")]
     Stream,
     /// As `Stream`, after the final completion.
     Ended,
@@ -49,10 +52,12 @@ pub(crate) enum Phase {
 
 impl Phase {
     pub(super) fn is_in_flight(self) -> bool {
-        matches!(
-            self,
-            Self::Awaited | Self::Halfway | Self::Orphan | Self::Tagged | Self::Stream
-        )
+        match self {
+            Self::Awaited | Self::Orphan | Self::Tagged => true,
+            #[cfg(feature = "uring")]
+            Self::Halfway | Self::Stream => true,
+            Self::Free | Self::Done | Self::Ready | Self::Ended => false,
+        }
     }
 }
 
@@ -112,6 +117,7 @@ impl<R: Copy + 'static> Slot<R> {
     }
 
     /// Whether many completions are to come.
+    #[cfg(feature = "uring")]
     pub(crate) fn is_stream(&self) -> bool {
         self.stream.get()
     }
@@ -135,11 +141,13 @@ impl<R: Copy + 'static> Slot<R> {
 
     /// Whether a completion has come that was not the final one; it is in [`completion`](Self::completion).
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) fn begun(&self) -> bool {
         self.begun.get()
     }
 
     /// Keeps a completion that is not the final one.
+    #[cfg(feature = "uring")]
     pub(crate) fn begin(&self, completion: R) {
         self.completion.set(completion);
         self.begun.set(true);
@@ -163,12 +171,14 @@ impl<R: Copy + 'static> Slot<R> {
 
     /// As [`finish`](Self::finish), with a completion that `fill` writes.
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) fn finish_with(&self, phase: Phase, fill: impl FnOnce(&Cell<R>)) {
         fill(&self.completion);
         self.phase.set(phase);
     }
 
     /// Keeps a completion that somebody is about to take.
+    #[cfg(feature = "uring")]
     pub(crate) fn keep(&self, completion: R) {
         self.completion.set(completion);
     }

@@ -156,7 +156,7 @@ impl Context {
 
     /// Fails in a forked child.
     #[inline]
-    pub(super) fn here(&self) -> Result<(), Forked> {
+    pub(in crate::aio) fn here(&self) -> Result<(), Forked> {
         if self.process.is_current() {
             Ok(())
         } else {
