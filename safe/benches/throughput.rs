@@ -8,6 +8,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 
 use workload::in_place::InPlace;
+use workload::safe_ring::{Owned, Scoped, Tagged};
 use workload::{Implementation, Pages, ours, peer};
 
 const BATCHES: [u32; 4] = [1, 8, 32, 128];
@@ -50,6 +51,21 @@ mod nop {
     fn io_uring(bencher: Bencher, batch: u32) {
         measure_nops::<peer::Push>(bencher, batch);
     }
+
+    #[divan::bench(args = BATCHES)]
+    fn owned(bencher: Bencher, batch: u32) {
+        measure_nops::<Owned>(bencher, batch);
+    }
+
+    #[divan::bench(args = BATCHES)]
+    fn scoped(bencher: Bencher, batch: u32) {
+        measure_nops::<Scoped>(bencher, batch);
+    }
+
+    #[divan::bench(args = BATCHES)]
+    fn tagged(bencher: Bencher, batch: u32) {
+        measure_nops::<Tagged>(bencher, batch);
+    }
 }
 
 /// Reads of 4 KiB that the page cache serves.
@@ -70,5 +86,20 @@ mod read4k {
     #[divan::bench(args = BATCHES)]
     fn io_uring(bencher: Bencher, batch: u32) {
         measure_reads::<peer::Push>(bencher, batch);
+    }
+
+    #[divan::bench(args = BATCHES)]
+    fn owned(bencher: Bencher, batch: u32) {
+        measure_reads::<Owned>(bencher, batch);
+    }
+
+    #[divan::bench(args = BATCHES)]
+    fn scoped(bencher: Bencher, batch: u32) {
+        measure_reads::<Scoped>(bencher, batch);
+    }
+
+    #[divan::bench(args = BATCHES)]
+    fn tagged(bencher: Bencher, batch: u32) {
+        measure_reads::<Tagged>(bencher, batch);
     }
 }

@@ -35,8 +35,6 @@ pub(crate) struct Table<R: 'static> {
     free: Cell<*const Slot<R>>,
     /// The number of slots that are not free.
     used: Cell<u32>,
-    /// The number of slots in use whose operations borrow from a scope.
-    scoped: Cell<u32>,
     /// Whether the owner is gone; then the last handle frees the table.
     abandoned: Cell<bool>,
     /// Operations that nobody waits for and which should be cancelled.
@@ -81,7 +79,6 @@ impl<R: Copy + Default + 'static> Table<R> {
             slots: slots.collect(),
             free: Cell::new(ptr::null()),
             used: Cell::new(0),
-            scoped: Cell::new(0),
             abandoned: Cell::new(false),
             unwanted: UnsafeCell::default(),
             events: List::new(),
@@ -161,9 +158,6 @@ impl<R: Copy + Default + 'static> Table<R> {
             slot.vtable.set(terms.vtable);
         }
         self.used.set(self.used.get() + 1);
-        if terms.scoped {
-            self.scoped.set(self.scoped.get() + 1);
-        }
     }
 
     /// Gives the operation out and frees its slot.
@@ -171,13 +165,13 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// # Safety
     ///
     /// The slot holds a `T` whose final completion has been taken, and the caller is the only one who may
-    /// take it. `scoped` is what the terms said.
+    /// take it.
     #[inline]
-    pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>, scoped: bool) -> T {
+    pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
         // SAFETY: as above; the payload was read.
-        unsafe { self.free(slot, scoped) };
+        unsafe { self.free(slot) };
         operation
     }
 
@@ -185,11 +179,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// The slot is in use, its payload was read or is to be leaked, and nobody uses it any more.
     #[inline]
-    unsafe fn free(&self, slot: &Slot<R>, scoped: bool) {
+    unsafe fn free(&self, slot: &Slot<R>) {
         self.used.set(self.used.get() - 1);
-        if scoped {
-            self.scoped.set(self.scoped.get() - 1);
-        }
         slot.phase.set(Phase::Free);
         slot.generation.set(slot.generation.get().wrapping_add(1));
         self.put_back(slot);
@@ -222,7 +213,7 @@ impl<R: Copy + Default + 'static> Table<R> {
         // The slot is nobody's while the user's code runs, and free afterwards, also if that panics.
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
-            unsafe { self.free(slot, slot.scoped.get()) }
+            unsafe { self.free(slot) }
         });
         slot.phase.set(Phase::Ended);
         // SAFETY: as above.
@@ -240,7 +231,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     pub(crate) unsafe fn forget(&self, slot: &Slot<R>) {
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
-            unsafe { self.free(slot, slot.scoped.get()) }
+            unsafe { self.free(slot) }
         });
         if let Some(vtable) = slot.vtable.get() {
             // SAFETY: as above.
@@ -295,12 +286,6 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.abandoned.get() && self.used.get() == 0
     }
 
-    /// Whether there are operations that borrow from a scope.
-    #[inline]
-    pub(crate) fn has_scoped(&self) -> bool {
-        self.scoped.get() != 0
-    }
-
     fn unwant(&self, key: Key, cancel: bool) {
         if cancel {
             // SAFETY: nobody else refers to it: each use is one expression.
@@ -326,10 +311,7 @@ impl<R: Copy + Default + 'static> Table<R> {
         loop {
             // SAFETY: as in `unwant`.
             let key = unsafe { &mut *self.unwanted.get() }.pop()?;
-            if self
-                .find(key)
-                .is_some_and(|slot| slot.phase().is_in_flight())
-            {
+            if self.find(key).is_some_and(Slot::is_in_flight) {
                 return Some(key);
             }
         }
@@ -413,19 +395,9 @@ impl<R: Copy + Default + 'static> Table<R> {
         unsafe { &mut *self.pool.get() }.pop(list)
     }
 
-    /// The number of operations in flight, of all or of those that borrow from a scope.
-    pub(crate) fn count_in_flight(&self, scoped: bool) -> usize {
-        if scoped && self.scoped.get() == 0 {
-            return 0;
-        }
-        let counted = |slot: &&Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
-        self.slots.iter().filter(counted).count()
-    }
-
     /// The keys of the operations in flight, of all or of those that borrow from a scope.
     pub(crate) fn in_flight(&self, scoped: bool) -> impl Iterator<Item = Key> {
-        let counted =
-            move |slot: &Slot<R>| slot.phase().is_in_flight() && slot.scoped.get() >= scoped;
+        let counted = move |slot: &Slot<R>| slot.is_in_flight() && slot.scoped.get() >= scoped;
         self.slots
             .iter()
             .filter(move |slot| counted(slot))
@@ -440,9 +412,6 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// No operation that borrows from a scope is in flight, and its handles are not used any more.
     pub(crate) unsafe fn sweep(&self) {
-        if self.scoped.get() == 0 {
-            return;
-        }
         for slot in &self.slots {
             if slot.scoped.get() && slot.phase() != Phase::Free {
                 // SAFETY: by the caller's promise.

@@ -12,7 +12,7 @@ use super::op::{Cancellable, Completion, Operation};
 use super::raw::{self, Event, Iocb, SetupError};
 use super::rejected::{Reason, Rejected};
 use super::signals::Signals;
-use super::ticket::{Ticket, Token, WaitError};
+use super::ticket::{Ticket, Token, Tried, WaitError};
 use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Table, Terms};
 
 /// How many events are taken at once.
@@ -34,9 +34,6 @@ pub struct Context {
     /// How many operations were over, ever.
     over: u64,
 }
-
-/// A result, or the ticket if there is none yet.
-type Tried<O> = Result<Result<<O as Operation>::Output, Ticket<O>>, WaitError<Ticket<O>>>;
 
 /// What became of the queue: [`Context::submit`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -338,7 +335,7 @@ impl Context {
         ticket: Ticket<O>,
     ) -> Result<O::Output, WaitError<Ticket<O>>> {
         match self.wait_until_done(&ticket) {
-            Ok(()) => Ok(ticket.take(false)),
+            Ok(()) => Ok(ticket.take()),
             Err(error) => Err(WaitError { error, ticket }),
         }
     }
@@ -362,7 +359,7 @@ impl Context {
             }
         }
         Ok(if ticket.is_done() {
-            Ok(ticket.take(false))
+            Ok(ticket.take())
         } else {
             Err(ticket)
         })
@@ -481,10 +478,7 @@ impl Context {
             self.end(key, Completion::CANCELLED);
             return Cancel::Withdrawn;
         }
-        let in_flight = self.table().find(key).is_some_and(|slot| {
-            matches!(slot.phase(), Phase::Awaited | Phase::Tagged | Phase::Orphan)
-        });
-        if !in_flight {
+        if !self.table().find(key).is_some_and(Slot::is_in_flight) {
             return Cancel::TooLate;
         }
         match self.raw.cancel(self.iocbs[key.index() as usize].get()) {
@@ -505,15 +499,16 @@ impl Context {
 
     /// Ends what borrows from a scope, and waits until it is over. False if that cannot be known.
     pub(super) fn drain(&mut self) -> bool {
-        let keys: Vec<Key> = self.table().in_flight(true).collect();
-        for key in keys {
-            self.cancel_key(key);
+        let mut left: Vec<Key> = self.table().in_flight(true).collect();
+        for key in &left {
+            self.cancel_key(*key);
         }
         loop {
             if self.poll().is_err() {
                 return false;
             }
-            if self.table().count_in_flight(true) == 0 {
+            left.retain(|key| self.table().find(*key).is_some_and(Slot::is_in_flight));
+            if left.is_empty() {
                 return true;
             }
             if self.in_kernel == 0 || self.sleep_on(1).is_err() {

@@ -122,7 +122,7 @@ impl Event<'_> {
         mem::forget(self);
         // SAFETY: the slot holds an `O`, as it says. The operation is over, its event is this alone, and tagged
         // operations have no handle.
-        Ok(unsafe { table.take::<O>(slot, false).complete(slot.completion()) })
+        Ok(unsafe { table.take::<O>(slot).complete(slot.completion()) })
     }
 }
 

@@ -74,7 +74,7 @@ pub use raw::{IoPrio, PollFlags, RwFlags};
 pub use rejected::{Reason, Rejected};
 pub use scope::{Scope, ScopedTicket};
 pub use signals::Signals;
-pub use ticket::{Ticket, Token, WaitError};
+pub use ticket::{Ticket, Token, Tried, WaitError};
 
 /// Whether this rule is broken on purpose: only in a build that shows that the tests notice.
 #[inline(always)]

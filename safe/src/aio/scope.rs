@@ -13,6 +13,9 @@ use crate::inflight::{Phase, Stored, Terms};
 /// Where operations with borrowed files and buffers are pushed; see [`Context::scope`].
 pub struct Scope<'scope, 'env: 'scope> {
     context: &'scope mut Context,
+    /// How many operations were pushed, and the results of how many were taken: if of all, none borrows any more.
+    pushed: u64,
+    taken: u64,
     /// Invariant in both: neither lifetime may shrink, as in [`std::thread::Scope`].
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -50,9 +53,10 @@ impl Context {
         &mut self,
         f: impl for<'scope> FnOnce(&mut Scope<'scope, 'env>) -> T,
     ) -> T {
-        let drain = Drain(self);
         f(&mut Scope {
-            context: &mut *drain.0,
+            context: self,
+            pushed: 0,
+            taken: 0,
             scope: PhantomData,
             env: PhantomData,
         })
@@ -60,10 +64,18 @@ impl Context {
 }
 
 /// Waits for what borrows from the scope, when the closure has returned and when it unwinds.
-struct Drain<'a>(&'a mut Context);
-
-impl Drop for Drain<'_> {
+impl Drop for Scope<'_, '_> {
     fn drop(&mut self) {
+        // In a forked child nothing is in flight, and what borrows is leaked.
+        if self.pushed != self.taken && !self.context.is_forked() {
+            self.drain();
+        }
+    }
+}
+
+impl Scope<'_, '_> {
+    #[cold]
+    fn drain(&mut self) {
         /// Ends the process if it is dropped: nothing may go on here.
         struct Abort;
         impl Drop for Abort {
@@ -71,17 +83,13 @@ impl Drop for Drain<'_> {
                 process::abort();
             }
         }
-        // In a forked child nothing is in flight, and what borrows is leaked.
-        if !self.0.table().has_scoped() || self.0.is_forked() {
-            return;
-        }
         // Also if something that is dropped meanwhile panics.
         let abort = Abort;
-        if !self.0.drain() {
+        if !self.context.drain() {
             process::abort();
         }
         // SAFETY: nothing of the scope is in flight, and its tickets cannot have left the closure.
-        unsafe { self.0.table().sweep() };
+        unsafe { self.context.table().sweep() };
         mem::forget(abort);
     }
 }
@@ -108,6 +116,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         // of `scope`, which does not end before the operation is over and dropped, and the handle is bound to
         // the closure by 'scope.
         let slot = unsafe { self.context.start(operation, terms) }?;
+        self.pushed += 1;
         Ok(ScopedTicket {
             ticket: Ticket::new(slot),
             scope: PhantomData,
@@ -124,10 +133,11 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         &mut self,
         ticket: ScopedTicket<'scope, O>,
     ) -> Result<O::Output, WaitError<ScopedTicket<'scope, O>>> {
-        match self.context.wait_until_done(&ticket.ticket) {
-            Ok(()) => Ok(ticket.ticket.take(true)),
-            Err(error) => Err(WaitError { error, ticket }),
+        if let Err(error) = self.context.wait_until_done(&ticket.ticket) {
+            return Err(WaitError { error, ticket });
         }
+        self.taken += 1;
+        Ok(ticket.ticket.take())
     }
 
     /// As [`Context::submit`].

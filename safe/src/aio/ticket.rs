@@ -106,7 +106,7 @@ impl<O: Operation> Ticket<O> {
 
     /// The result of an operation that is over.
     #[inline]
-    pub(super) fn take(self, scoped: bool) -> O::Output {
+    pub(super) fn take(self) -> O::Output {
         debug_assert!(self.is_done());
         // SAFETY: the slot in use keeps the table. The context lives, for it was asked: freeing the slot does not
         // free the table.
@@ -117,7 +117,7 @@ impl<O: Operation> Ticket<O> {
         let completion = slot.completion();
         // SAFETY: the final completion has come, which the slot has kept; it holds an `O`, and the ticket was
         // the only one to take it.
-        unsafe { table.take::<O>(slot, scoped).complete(completion) }
+        unsafe { table.take::<O>(slot).complete(completion) }
     }
 }
 
@@ -135,6 +135,9 @@ impl<O: Operation> Debug for Ticket<O> {
             .finish_non_exhaustive()
     }
 }
+
+/// What looking for a result gives: the result, or the ticket, or why it cannot be told.
+pub type Tried<O> = Result<Result<<O as Operation>::Output, Ticket<O>>, WaitError<Ticket<O>>>;
 
 /// Waiting failed; the operation goes on.
 pub struct WaitError<T> {

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
+use std::ptr;
 
 use super::Table;
 use super::pool::List;
@@ -51,7 +52,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn is_in_flight(self) -> bool {
+    fn is_in_flight(self) -> bool {
         match self {
             Self::Awaited | Self::Orphan | Self::Tagged => true,
             #[cfg(feature = "uring")]
@@ -108,6 +109,11 @@ impl<R: Copy + 'static> Slot<R> {
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
         self.phase.get()
+    }
+
+    /// Whether its operation is in flight.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.phase.get().is_in_flight()
     }
 
     /// The tag that came with the operation.
@@ -198,7 +204,7 @@ impl<R: Copy + 'static> Slot<R> {
     pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
         // Functions that are one give one identity, and two types have two.
         self.vtable.get().is_some_and(|vtable| {
-            vtable.type_id as *const () as usize == type_id::<T> as *const () as usize
+            ptr::eq(vtable.type_id as *const (), type_id::<T> as *const ())
                 || (vtable.type_id)() == TypeId::of::<T>()
         })
     }

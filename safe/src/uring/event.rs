@@ -9,7 +9,7 @@ use super::raw::{cqueue, squeue};
 use super::ring::{Found, direct, sort};
 use super::stored::Shots;
 use super::{Rejected, Ring, Token};
-use crate::inflight::{self, Kept, Phase, Slot, Table, Terms, Typed};
+use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As [`push`](Self::push), without a ticket: the result comes as an [`Event`] with this tag.
@@ -146,10 +146,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             slot.keep(completion);
             return Some(Found { slot, last });
         }
-        let found = self
-            .raw
-            .completion()
-            .find_map(|completion| sort(table, table.slots(), &completion));
+        let found = self.raw.completion().find_map(|completion| {
+            let slot = table.find(Key(completion.user_data()))?;
+            sort(table, slot, &completion)
+        });
         // With the head of the completion queue published; this runs code of the user's.
         table.dispose();
         found
@@ -202,7 +202,7 @@ impl<'ring> Event<'ring> {
         mem::forget(self);
         // SAFETY: the slot holds an `O`, as it says. An operation with one result has an event for the final
         // completion alone, which is this; tagged operations have no handle.
-        Ok(unsafe { table.take::<O>(slot, false).complete(slot.completion()) })
+        Ok(unsafe { table.take::<O>(slot).complete(slot.completion()) })
     }
 
     /// The item, if the operation is an `M`. With the last one, what the operation owned comes back.
@@ -221,7 +221,7 @@ impl<'ring> Event<'ring> {
         // completion once.
         let item = unsafe { M::item(inflight::at::<M>(slot.payload()), slot.completion()) };
         // SAFETY: after the final completion; tagged operations have no handle.
-        let rest = last.then(|| unsafe { table.take::<M>(slot, false) }.rest());
+        let rest = last.then(|| unsafe { table.take::<M>(slot) }.rest());
         Ok((item, rest))
     }
 }

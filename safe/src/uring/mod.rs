@@ -1,6 +1,50 @@
 //! io_uring.
 //!
-//! [`Ring`] is the ring without `unsafe`; [`raw`] is the one for those who write runtimes.
+//! [`Ring`] is the ring without `unsafe`, described on this page; [`raw`] is the one for those who write
+//! runtimes.
+//!
+//! # The invariant
+//!
+//! Memory that an operation uses belongs to the ring from the moment the operation is pushed until its **final**
+//! completion has been reaped: the one without `IORING_CQE_F_MORE`, which for a zero-copy send is the
+//! notification. Neither a cancellation's completion ends that, nor closing the ring's descriptor: the kernel
+//! goes on writing into buffers of rings that were closed.
+//!
+//! So everything that the kernel may touch moves into the ring with the operation: buffers, paths, addresses,
+//! timespecs, message headers, and the file itself, so that its number cannot come to mean another file. All
+//! of it comes back with the result.
+//!
+//! # Three ways in
+//!
+//! | way | what the operation owns | the result comes |
+//! |---|---|---|
+//! | [`Ring::push`] | anything `'static` | to the [`Ticket`], by [`Ring::wait`] |
+//! | [`Ring::scope`] | what it likes, borrowed from outside the scope | to the [`ScopedTicket`], by [`Scope::wait`] |
+//! | [`Ring::push_tagged`] | anything `'static` | as the next [`Event`], with the tag |
+//!
+//! Operations that give many results ([`op::Multishot`]) come as a [`Stream`], or as events. All of them share one
+//! table, of a capacity that is chosen when the ring is made; pushing and taking allocate nothing. What does not
+//! fit comes back as [`Rejected`].
+//!
+//! # What happens when ...
+//!
+//! | | |
+//! |---|---|
+//! | a ticket is dropped | the operation is cancelled, and goes on to belong to the ring until it is over; its result is dropped: a descriptor is closed, a lent buffer goes home. [`Ticket::detach`] lets it go on instead |
+//! | a ticket is forgotten | as before, without cancelling; its place in the ring stays taken |
+//! | a scope ends, or panics | what is still in flight is cancelled and waited for. What a scope borrowed cannot be leaked: if it cannot be waited for, the process is aborted; also if dropping a result panics meanwhile |
+//! | the ring is dropped | everything is submitted, cancelled and waited for, which takes as long as the slowest operation that cannot be cancelled. If the kernel cannot be asked, everything is leaked. Nothing is ever freed while it may be in use |
+//! | the ring is forgotten | everything in it is leaked, and the kernel goes on |
+//! | code of yours panics, in a `Drop` for instance | the ring stays usable. A panic while an operation is being pushed leaks it, and its place |
+//! | the process forks | the child gets [`RingError::Forked`](crate::error::RingError::Forked), and can drop the ring without harm; the operations are its parent's. Results that were there before the fork are in both |
+//! | an operation is cancelled | it ends as ever, with its own result: `ECANCELED`, or what it had done. The cancellation's own completion frees nothing |
+//! | a completion queue overflows | nothing is lost: the kernel keeps what does not fit. It does not happen but to operations with many results, since the queue is larger than the table |
+//!
+//! # Threads
+//!
+//! A ring stays on the thread that made it, and so do its tickets: that lets the kernel leave out all locking
+//! (`IORING_SETUP_SINGLE_ISSUER`), and the table too. Several threads have a ring each. Other event loops wait for
+//! the ring's descriptor, which is readable when completions are there.
 
 mod event;
 mod handle;
@@ -21,4 +65,4 @@ pub use ring::Ring;
 pub use scope::{Scope, ScopedTicket};
 pub use setup::{Setup, SetupBuilder};
 pub use stream::Stream;
-pub use ticket::{Ticket, Token, WaitError};
+pub use ticket::{Ticket, Token, Tried, WaitError};

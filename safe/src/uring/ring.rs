@@ -11,7 +11,7 @@ use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
-use super::ticket::{Ticket, WaitError};
+use super::ticket::{Ticket, Tried, WaitError};
 use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
@@ -37,15 +37,15 @@ impl Ring {
     pub fn new(capacity: u32) -> io::Result<Self> {
         Self::builder().build(capacity)
     }
+
+    /// A ring with other than the usual set-up. [`SetupBuilder::new`] makes those of other entry sizes.
+    #[must_use]
+    pub fn builder() -> SetupBuilder {
+        SetupBuilder::new()
+    }
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
-    /// A ring with other than the usual set-up.
-    #[must_use]
-    pub fn builder() -> SetupBuilder<S, C> {
-        SetupBuilder::new()
-    }
-
     pub(super) fn assemble(raw: IoUring<S, C>, setup: Setup, capacity: u32) -> Self {
         Self {
             raw: ManuallyDrop::new(raw),
@@ -137,7 +137,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         ticket: Ticket<O>,
     ) -> Result<O::Output, WaitError<Ticket<O>>> {
         match self.wait_until_done(&ticket) {
-            Ok(()) => Ok(ticket.take(false)),
+            Ok(()) => Ok(ticket.take()),
             Err(error) => Err(WaitError { error, ticket }),
         }
     }
@@ -153,10 +153,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ///
     /// If the ticket is another ring's.
     #[inline]
-    pub fn try_wait<O: Operation>(
-        &mut self,
-        ticket: Ticket<O>,
-    ) -> Result<Result<O::Output, Ticket<O>>, WaitError<Ticket<O>>> {
+    pub fn try_wait<O: Operation>(&mut self, ticket: Ticket<O>) -> Tried<O> {
         self.own(&ticket);
         if !ticket.is_done() {
             if let Err(error) = self.poll() {
@@ -164,7 +161,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             }
         }
         Ok(if ticket.is_done() {
-            Ok(ticket.take(false))
+            Ok(ticket.take())
         } else {
             Err(ticket)
         })
@@ -315,7 +312,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
     }
 
-    /// Takes all completions out of the queue, and answers how many there were.
+    /// Takes all completions out of the queue, and answers how many there were of operations in the table.
     #[inline]
     pub(super) fn reap(&mut self) -> usize {
         // SAFETY: the ring is the table's owner.
@@ -323,8 +320,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         let slots = table.slots();
         let mut count = 0;
         self.raw.take_all(|completion| {
+            let Some(slot) = slots.find(Key(completion.user_data())) else {
+                return;
+            };
             count += 1;
-            if let Some(Found { slot, last }) = sort(table, slots, completion) {
+            if let Some(Found { slot, last }) = sort(table, slot, completion) {
                 table.push_event(Kept {
                     key: slot.key(),
                     completion: slot.completion(),
@@ -348,10 +348,9 @@ pub(super) struct Found<'table> {
 #[inline]
 pub(super) fn sort<'table, C: cqueue::EntryMarker>(
     table: &'table Table<Cqe>,
-    slots: Slots<'table, Cqe>,
+    slot: &'table Slot<Cqe>,
     completion: &C,
 ) -> Option<Found<'table>> {
-    let slot = slots.find(Key(completion.user_data()))?;
     let phase = slot.phase();
     if phase == Phase::Awaited && !is_more(completion) {
         slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
@@ -433,23 +432,28 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// Cancels what is in flight, of all operations or of those that borrow from a scope, and waits until it is
     /// over. False if that cannot be known.
     pub(super) fn drain(&mut self, scoped: bool) -> bool {
-        let mut known = usize::MAX;
+        self.reap();
+        let mut left: Vec<Key> = self.table().in_flight(scoped).collect();
+        for key in &left {
+            self.table().cancel_later(*key);
+        }
         loop {
-            self.reap();
-            let left = self.table().count_in_flight(scoped);
-            if left == 0 {
-                return true;
-            }
-            // Again whenever some are over: what was linked behind them may only now have begun.
-            if left < known {
-                known = left;
-                let keys: Vec<Key> = self.table().in_flight(scoped).collect();
-                for key in keys {
-                    self.table().cancel_later(key);
+            while let Some(last) = left.last() {
+                if self.table().find(*last).is_some_and(Slot::is_in_flight) {
+                    break;
                 }
+                left.pop();
             }
-            if self.enter(1).is_err() && self.reap() == 0 {
+            let Some(last) = left.last() else {
+                return true;
+            };
+            let last = *last;
+            if self.enter(1).is_err() && self.raw.completion().is_empty() {
                 return false;
+            }
+            if self.reap() > 0 {
+                // Once more: what was linked behind an operation that is over may only now have begun.
+                self.table().cancel_later(last);
             }
         }
     }

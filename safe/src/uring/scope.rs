@@ -18,6 +18,9 @@ where
     C: cqueue::EntryMarker,
 {
     ring: &'scope mut Ring<S, C>,
+    /// How many operations were pushed, and the results of how many were taken: if of all, none borrows any more.
+    pushed: u64,
+    taken: u64,
     /// Invariant in both: neither lifetime may shrink, as in [`std::thread::Scope`].
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -55,9 +58,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         &mut self,
         f: impl for<'scope> FnOnce(&mut Scope<'scope, 'env, S, C>) -> T,
     ) -> T {
-        let drain = Drain(self);
         f(&mut Scope {
-            ring: &mut *drain.0,
+            ring: self,
+            pushed: 0,
+            taken: 0,
             scope: PhantomData,
             env: PhantomData,
         })
@@ -65,10 +69,17 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 }
 
 /// Waits for what borrows from the scope, when the closure has returned and when it unwinds.
-struct Drain<'a, S: squeue::EntryMarker, C: cqueue::EntryMarker>(&'a mut Ring<S, C>);
-
-impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Drain<'_, S, C> {
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Scope<'_, '_, S, C> {
     fn drop(&mut self) {
+        if self.pushed != self.taken {
+            self.drain();
+        }
+    }
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'_, '_, S, C> {
+    #[cold]
+    fn drain(&mut self) {
         /// Ends the process if it is dropped: nothing may go on here.
         struct Abort;
         impl Drop for Abort {
@@ -76,16 +87,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Drain<'_, S, C> {
                 process::abort();
             }
         }
-        if !self.0.table().has_scoped() {
-            return;
-        }
         // Also if something that is dropped meanwhile panics.
         let abort = Abort;
-        if !self.0.drain(true) {
+        if !self.ring.drain(true) {
             process::abort();
         }
         // SAFETY: nothing of the scope is in flight, and its tickets cannot have left the closure.
-        unsafe { self.0.table().sweep() };
+        unsafe { self.ring.table().sweep() };
         mem::forget(abort);
     }
 }
@@ -112,6 +120,7 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         // of `scope`, which does not end before the operation is over and dropped, and the handle is bound to
         // the closure by 'scope.
         let slot = unsafe { self.ring.start(operation, terms, O::prepare) }?;
+        self.pushed += 1;
         Ok(ScopedTicket {
             ticket: Ticket::new(slot),
             scope: PhantomData,
@@ -129,7 +138,10 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         ticket: ScopedTicket<'scope, O>,
     ) -> Result<O::Output, WaitError<ScopedTicket<'scope, O>>> {
         match self.ring.wait_until_done(&ticket.ticket) {
-            Ok(()) => Ok(ticket.ticket.take(true)),
+            Ok(()) => {
+                self.taken += 1;
+                Ok(ticket.ticket.take())
+            }
             Err(error) => Err(WaitError { error, ticket }),
         }
     }

@@ -54,7 +54,13 @@ where
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> SetupBuilder<S, C> {
-    pub(super) fn new() -> Self {
+    /// The usual set-up, of a ring of these entries.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "as for every builder here, `new` says what is made"
+    )]
+    pub fn new() -> Self {
         Self {
             raw: IoUring::builder(),
             queue: None,

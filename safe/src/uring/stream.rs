@@ -148,7 +148,7 @@ impl<M: Multishot> Stream<M> {
         }
         mem::forget(self);
         // SAFETY: the final completion has come; the stream was the only one to take the operation.
-        let operation = unsafe { table.take::<M>(slot, false) };
+        let operation = unsafe { table.take::<M>(slot) };
         if table.is_deserted() {
             // SAFETY: the ring is gone, and this was the last handle.
             unsafe { shared.free() };

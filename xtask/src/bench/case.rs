@@ -33,6 +33,12 @@ pub(super) enum Implementation {
     Push,
     /// `safe::uring::raw`: entries are written in the queue.
     Inplace,
+    /// `safe::uring::Ring`: files and buffers move in and out.
+    Owned,
+    /// `safe::uring::Ring`: files and buffers are borrowed.
+    Scoped,
+    /// `safe::uring::Ring`: results come as events.
+    Tagged,
     /// The crate io-uring.
     IoUring,
     /// The C library.
@@ -45,6 +51,9 @@ impl Implementation {
         match self {
             Self::Push => "push",
             Self::Inplace => "inplace",
+            Self::Owned => "owned",
+            Self::Scoped => "scoped",
+            Self::Tagged => "tagged",
             Self::IoUring => "io-uring",
             Self::Liburing => "liburing",
         }
@@ -55,6 +64,9 @@ impl Implementation {
         match self {
             Self::Push => Some("push"),
             Self::Inplace => Some("inplace"),
+            Self::Owned => Some("owned"),
+            Self::Scoped => Some("scoped"),
+            Self::Tagged => Some("tagged"),
             Self::IoUring => Some("peer"),
             Self::Liburing => None,
         }
@@ -99,11 +111,17 @@ pub(super) const OPERATIONS: [&str; 2] = ["nop", "read4k"];
 pub(super) const BATCHES: [u32; 4] = [1, 8, 32, 128];
 
 /// The most instructions that an operation may take in a batch of 32.
-const INSTRUCTIONS: [(Implementation, &str, f64); 4] = [
+const INSTRUCTIONS: [(Implementation, &str, f64); 10] = [
     (Implementation::Push, "nop", 40.0),
     (Implementation::Push, "read4k", 52.0),
     (Implementation::Inplace, "nop", 32.0),
     (Implementation::Inplace, "read4k", 46.0),
+    (Implementation::Owned, "nop", 100.0),
+    (Implementation::Owned, "read4k", 130.0),
+    (Implementation::Scoped, "nop", 90.0),
+    (Implementation::Scoped, "read4k", 115.0),
+    (Implementation::Tagged, "nop", 90.0),
+    (Implementation::Tagged, "read4k", 115.0),
 ];
 
 /// Situations, and how often each may enter the kernel.
@@ -134,7 +152,7 @@ pub(super) fn all(liburing: bool) -> Vec<Case> {
     };
     for operation in OPERATIONS {
         for batch in BATCHES {
-            for implementation in [Push, Inplace, IoUring, Liburing] {
+            for implementation in [Push, Inplace, Owned, Scoped, Tagged, IoUring, Liburing] {
                 if implementation == Liburing && !liburing {
                     continue;
                 }
@@ -155,7 +173,7 @@ pub(super) fn all(liburing: bool) -> Vec<Case> {
     for (situation, batch, goal, _) in SITUATIONS {
         add(Quantity::Syscalls, Push, situation, batch, Some(goal));
     }
-    for implementation in [Push, Inplace] {
+    for implementation in [Push, Inplace, Owned, Scoped, Tagged] {
         for operation in OPERATIONS {
             add(
                 Quantity::Allocations,

@@ -16,6 +16,7 @@ pub use super::raw::squeue::Entry;
 
 /// A completion, as the kernel posted it.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(8))]
 pub struct Cqe {
     /// What the operation answered: a count, a descriptor, or a negative errno.
     pub result: i32,
@@ -44,13 +45,9 @@ impl Cqe {
             return kept.set(Self::of(completion));
         }
         // The second half means nothing in such a ring.
-        let (result, flags, _) = completion.fields();
-        let kept = kept.as_ptr();
-        // SAFETY: a cell may be written through its pointer by the thread that has it.
-        unsafe {
-            (*kept).result = result;
-            (*kept).flags = flags;
-        }
+        // SAFETY: a cell may be written through its pointer by the thread that has it; the first eight bytes are
+        // result and flags, as in a completion.
+        unsafe { kept.as_ptr().cast::<u64>().write(completion.word()) };
     }
 
     /// This completion, followed by the notification that ends the operation.

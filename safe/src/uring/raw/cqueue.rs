@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::Ordering;
@@ -29,6 +29,9 @@ pub(crate) mod private {
         ///
         /// The kernel has filled the slot, and the next if the entry takes two, and does not write them.
         unsafe fn read(slot: NonNull<u8>) -> (Self, u32);
+
+        /// Result and flags, as they lie side by side.
+        fn word(&self) -> u64;
 
         /// Result, flags and second half.
         fn fields(&self) -> (i32, u32, [u64; 2]);
@@ -170,6 +173,13 @@ impl Stored for Entry {
     }
 
     #[inline]
+    fn word(&self) -> u64 {
+        // SAFETY: an entry is 16 bytes, all of them initialised.
+        let [_, word] = unsafe { mem::transmute_copy::<Self, [u64; 2]>(self) };
+        word
+    }
+
+    #[inline]
     fn fields(&self) -> (i32, u32, [u64; 2]) {
         (self.result(), self.flags(), [0; 2])
     }
@@ -182,6 +192,11 @@ impl Stored for Entry32 {
     unsafe fn read(slot: NonNull<u8>) -> (Self, u32) {
         // SAFETY: as for `Entry`; this type is `repr(C)` and has the size of the slot.
         (unsafe { slot.cast::<Self>().read() }, 1)
+    }
+
+    #[inline]
+    fn word(&self) -> u64 {
+        self.0.word()
     }
 
     #[inline]
@@ -205,6 +220,11 @@ impl Stored for EntryMixed {
         // publishes both at once.
         let second = unsafe { slot.add(Self::STRIDE).cast::<[u64; 2]>().read() };
         (Self(entry, second), 2)
+    }
+
+    #[inline]
+    fn word(&self) -> u64 {
+        self.0.word()
     }
 
     #[inline]
