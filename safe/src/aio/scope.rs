@@ -7,7 +7,7 @@ use std::mem;
 use std::process;
 
 use super::op::{Cancellable, Completion, Operation};
-use super::{Cancel, Context, Rejected, Submitted, Ticket, Token, WaitError};
+use super::{Cancel, Context, Rejected, Submitted, Ticket, Token, WaitError, is_broken};
 use crate::inflight::{Phase, Stored, Terms};
 
 /// Where operations with borrowed files and buffers are pushed; see [`Context::scope`].
@@ -67,7 +67,7 @@ impl Context {
 impl Drop for Scope<'_, '_> {
     fn drop(&mut self) {
         // In a forked child nothing is in flight, and what borrows is leaked.
-        if self.pushed != self.taken && !self.context.is_forked() {
+        if self.pushed != self.taken && !self.context.is_forked() && !is_broken("scope") {
             self.drain();
         }
     }
