@@ -309,7 +309,6 @@ fn the_tests_notice() {
         ("free", "a_caught_panic_frees_after_the_last_byte"),
         ("scope", "a_scope_ends_with_its_last_byte"),
         ("twice", "an_event_comes_once"),
-        ("head", "results_find_their_operations_around_the_ring"),
     ] {
         assert!(
             passes("none", test),

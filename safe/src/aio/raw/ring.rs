@@ -94,7 +94,7 @@ impl<W: Word, O: Orders> Positions<W, O> {
             taken += 1;
             at = if at + 1 == self.slots { 0 } else { at + 1 };
         }
-        if taken != 0 && !crate::aio::is_broken("head") {
+        if taken != 0 {
             self.head.store(at, O::HEAD_STORE);
         }
         Some(taken)

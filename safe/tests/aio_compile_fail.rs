@@ -1,0 +1,9 @@
+//! What the types forbid. The messages are those of the compiler of continuous integration; others may
+//! word them differently, then `TRYBUILD=overwrite` shows what has changed.
+
+#![cfg(feature = "aio")]
+
+#[test]
+fn what_the_types_forbid() {
+    trybuild::TestCases::new().compile_fail("tests/aio_compile_fail/*.rs");
+}
