@@ -7,10 +7,12 @@ mod calls;
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use libc::{SYS_io_getevents, SYS_io_submit};
 use safe::aio::raw::{Context, Event, Iocb, iocb};
+use safe::aio::{self, op};
 
 use calls::with_calls;
 
@@ -140,5 +142,35 @@ fn a_wait_takes_one() {
         });
         assert_eq!(noted.len(), 1);
         assert_eq!(numbers(events.unwrap()), [0, 1]);
+    });
+}
+
+/// The context without `unsafe`: one call for what is submitted together, and none to take results that are there,
+/// which makes room for as many again.
+#[test]
+fn a_context_refills_without_a_look_into_the_kernel() {
+    let file = Arc::new(File::open("/dev/null").expect("a file"));
+    with_calls(|calls| {
+        for size in [1, 3, 31, 100] {
+            let mut context = aio::Context::new(size).expect("a context");
+            for round in 0..50_u64 {
+                let reads: Vec<_> = (0..size)
+                    .map(|_| context.push(op::Read::new(file.clone(), vec![0; 1])))
+                    .collect();
+                let submitted = calls.one(SYS_io_submit, || context.submit());
+                assert_eq!(submitted.expect("submitted").accepted, size as usize);
+                for read in reads {
+                    let read = read.expect("room");
+                    let done = calls.none(|| context.wait(read)).expect("over");
+                    assert_eq!(done.result, Ok(0), "round {round}");
+                }
+                assert!(calls.none(|| context.try_next_event()).unwrap().is_none());
+            }
+        }
+        // A ticket whose operation is queued takes the one call that submits it.
+        let mut context = aio::Context::new(1).expect("a context");
+        let ticket = context.push(op::Read::new(file.clone(), vec![0; 1]));
+        let done = calls.one(SYS_io_submit, || context.wait(ticket.expect("room")));
+        assert_eq!(done.expect("over").result, Ok(0));
     });
 }
