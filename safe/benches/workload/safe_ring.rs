@@ -134,7 +134,7 @@ impl Scoped {
     #[inline(always)]
     fn reads_of<const BATCH: usize>(&mut self, pages: &mut Pages) {
         let first = pages.offset;
-        (0..BATCH).for_each(|_| drop(pages.next(0)));
+        pages.offset = (first + (BATCH * PAGE) as u64) % FILE as u64;
         let file = &pages.file;
         let buffers = self.memory.chunks_exact_mut(PAGE);
         self.ring.scope(|scope| {

@@ -166,6 +166,7 @@ impl Context {
             phase: Phase::Awaited,
             scoped: false,
             stream: false,
+            notes: false,
             tag: 0,
             vtable: None,
         };

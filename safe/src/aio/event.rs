@@ -41,6 +41,7 @@ impl Context {
             phase: Phase::Tagged,
             scoped: false,
             stream: false,
+            notes: false,
             tag,
             vtable: Some(Typed::<O>::vtable()),
         };

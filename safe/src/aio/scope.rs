@@ -109,6 +109,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
             phase: Phase::Awaited,
             scoped: true,
             stream: false,
+            notes: false,
             tag: 0,
             vtable: Some(<O as Stored<Completion>>::VTABLE),
         };

@@ -6,13 +6,17 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 
-use super::op::{Cqe, Operation};
+use super::buf_group::Retired;
+use super::drains::PastDrains;
+use super::fixed::{Fixed, RingId};
+use super::message;
+use super::op::{Cqe, Operation, assert_small};
 use super::raw::squeue::Entry;
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, Tried, WaitError};
-use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Stored, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
 ///
@@ -25,6 +29,10 @@ where
     pub(super) raw: ManuallyDrop<IoUring<S, C>>,
     table: Shared<Cqe>,
     setup: Setup,
+    pub(super) fixed: Fixed,
+    /// Where entries may wait in the kernel for all before them: what is to be cancelled past those.
+    pub(super) past: Option<PastDrains>,
+    pub(super) retired: Retired,
 }
 
 impl Ring {
@@ -51,6 +59,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             raw: ManuallyDrop::new(raw),
             table: Shared::new(capacity),
             setup,
+            fixed: Fixed::new(),
+            past: None,
+            retired: Retired::default(),
         }
     }
 
@@ -67,6 +78,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// The number of operations in flight, and of those whose results nobody has taken.
     pub fn len(&self) -> usize {
         self.table().used() as usize
+    }
+
+    /// The ring's name, which no other has.
+    #[inline]
+    pub fn id(&self) -> RingId {
+        self.fixed.id
     }
 
     /// Whether nothing is in flight, and no result waits.
@@ -108,12 +125,17 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// [`Rejected`] has the operation, and says what is full.
     #[inline]
     pub fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
+        assert_small::<O>();
         let terms = Terms {
             phase: Phase::Awaited,
             scoped: false,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
-            vtable: None,
+            vtable: O::NOTES.then_some(<O as Stored<Cqe>>::VTABLE),
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms, O::prepare) }?;
@@ -177,7 +199,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline]
-    fn own<O: Operation>(&self, ticket: &Ticket<O>) {
+    pub(super) fn own<O: Operation>(&self, ticket: &Ticket<O>) {
         assert!(ticket.is_of(self.table), "the ticket is another ring's");
     }
 
@@ -225,7 +247,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[cold]
-    fn why_full(&mut self) -> Reason {
+    pub(super) fn why_full(&mut self) -> Reason {
         if self.raw.submission().capacity() == 0 {
             Reason::Forked
         } else {
@@ -283,6 +305,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             if self.table().has_unwanted() {
                 self.queue_cancellations();
             }
+            if self.fixed.is_due() {
+                self.fixed.tidy(&self.raw.submitter());
+            }
+            if self.past.is_some() && want > 0 {
+                return self.enter_past_drains(want);
+            }
             match self.raw.submit_and_wait(want) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
@@ -291,7 +319,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[cold]
-    fn queue_cancellations(&mut self) {
+    pub(super) fn queue_cancellations(&mut self) {
         while !self.raw.submission().is_full() {
             let Some(key) = self.table().next_unwanted() else {
                 return;
@@ -301,7 +329,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Queues a cancellation whose outcome nobody waits for.
-    fn push_cancel(&mut self, key: Key) {
+    pub(super) fn push_cancel(&mut self, key: Key) {
+        if let Some(past) = &mut self.past {
+            return past.add(key);
+        }
         // SAFETY: a cancellation names no memory.
         let _ = unsafe {
             self.raw.push_one(|entry| {
@@ -312,7 +343,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
     }
 
-    /// Takes all completions out of the queue, and answers how many there were of operations in the table.
+    /// Takes all completions out of the queue, and answers how many there were, but for those of nobody.
     #[inline]
     pub(super) fn reap(&mut self) -> usize {
         // SAFETY: the ring is the table's owner.
@@ -321,6 +352,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         let mut count = 0;
         self.raw.take_all(|completion| {
             let Some(slot) = slots.find(Key(completion.user_data())) else {
+                count += usize::from(message::keep(table, completion));
                 return;
             };
             count += 1;
@@ -352,11 +384,11 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
     completion: &C,
 ) -> Option<Found<'table>> {
     let phase = slot.phase();
-    if phase == Phase::Awaited && !is_more(completion) {
+    if phase == Phase::Awaited && is_plain(completion) {
         slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
         return None;
     }
-    if phase == Phase::Tagged && !is_more(completion) && !slot.begun() {
+    if phase == Phase::Tagged && is_plain(completion) && !slot.begun() {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
         return Some(Found { slot, last: true });
     }
@@ -370,16 +402,18 @@ pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     completion: &C,
 ) -> Option<Found<'table>> {
     let slot = slots.find(Key(completion.user_data()))?;
-    let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
+    let simple = slot.phase() == Phase::Tagged && is_plain(completion) && !slot.begun();
     simple.then(|| {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
         Found { slot, last: true }
     })
 }
 
+/// Whether it is final, and names no buffer, so that there is nothing to note.
 #[inline]
-fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
-    cqueue::more(completion.fields().1)
+fn is_plain<C: cqueue::EntryMarker>(completion: &C) -> bool {
+    const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
+    completion.fields().1 & SPECIAL == 0
 }
 
 #[cold]
@@ -387,8 +421,12 @@ fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
 fn sort_others<'table>(
     table: &Table<Cqe>,
     slot: &'table Slot<Cqe>,
-    completion: Cqe,
+    mut completion: Cqe,
 ) -> Option<Found<'table>> {
+    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Free {
+        // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
+        unsafe { slot.note(&mut completion) };
+    }
     let last = !completion.more();
     let completion = if slot.is_stream() {
         completion
@@ -471,6 +509,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Ring<S, C> {
             // Never free what the kernel may still use.
             return;
         }
+        self.fixed.unregister(&self.raw.submitter());
         // SAFETY: the ring is not used again. Nothing is in flight.
         unsafe { ManuallyDrop::drop(&mut self.raw) };
         // SAFETY: nothing is in flight.
