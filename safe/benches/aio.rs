@@ -1,7 +1,8 @@
 //! Native AIO: reaping from the ring against reaping by system call, and what a request costs to submit:
 //! `cargo bench --package safe --bench aio`.
 //!
-//! Figures of one run compare with each other, not with those of another machine or day. A column of `fastest` is
+//! Both ways of reaping include the submission, which costs most: their difference is what the ring saves. Figures of
+//! one run compare with each other, not with those of another machine or day. A column of `fastest` is
 //! the one to look at: on a busy machine the others are of the neighbours.
 
 use std::fs::File;
