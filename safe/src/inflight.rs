@@ -26,7 +26,7 @@ pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
 pub(crate) use slot::{Key, Phase, Slot};
 use slot::{NOTES, Payload, STREAM};
-#[cfg(test)]
+#[cfg(all(test, feature = "uring"))]
 pub(crate) use stored::INLINE;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
@@ -46,6 +46,7 @@ pub(crate) struct Table<R: 'static> {
     /// Completions that nobody takes.
     disposals: List,
     /// Completions of no operation of this table that were sent to its owner.
+    #[cfg(feature = "uring")]
     messages: List,
     pool: UnsafeCell<Pool<R>>,
 }
@@ -89,6 +90,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             unwanted: UnsafeCell::default(),
             events: List::new(),
             disposals: List::new(),
+            #[cfg(feature = "uring")]
             messages: List::new(),
             pool: UnsafeCell::new(Pool::new()),
         };
@@ -138,6 +140,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// `slot` was given out by [`reserve`](Self::reserve) of this table, holds an operation of this type, and is
     /// not used again.
+    #[cfg(feature = "uring")]
     pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
@@ -264,10 +267,16 @@ impl<R: Copy + Default + 'static> Table<R> {
                 // SAFETY: the phase says that there is one, and the handle was the only one to take it.
                 unsafe { self.discard(slot, slot.completion(), true) }
             }
-            Phase::Awaited | Phase::Halfway => {
+            Phase::Awaited => {
                 slot.phase.set(Phase::Orphan);
                 self.unwant(key, cancel);
             }
+            #[cfg(feature = "uring")]
+            Phase::Halfway => {
+                slot.phase.set(Phase::Orphan);
+                self.unwant(key, cancel);
+            }
+            #[cfg(feature = "uring")]
             Phase::Stream => {
                 slot.phase.set(Phase::Orphan);
                 self.unwant(key, cancel);
@@ -296,6 +305,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     }
 
     /// Counts an operation as one that should be cancelled.
+    #[cfg(feature = "uring")]
     pub(crate) fn cancel_later(&self, key: Key) {
         self.unwant(key, true);
     }
@@ -336,11 +346,13 @@ impl<R: Copy + Default + 'static> Table<R> {
     }
 
     /// Keeps a completion that belongs to no operation.
+    #[cfg(feature = "uring")]
     pub(crate) fn push_message(&self, kept: Kept<R>) {
         self.push(&self.messages, kept);
     }
 
     /// The oldest of those.
+    #[cfg(feature = "uring")]
     pub(crate) fn pop_message(&self) -> Option<Kept<R>> {
         self.pop(&self.messages)
     }
@@ -377,6 +389,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     }
 
     /// Keeps a completion of a stream for its handle.
+    #[cfg(feature = "uring")]
     pub(crate) fn push_item(&self, slot: &Slot<R>, completion: R) {
         let kept = Kept {
             key: slot.key(),
@@ -389,6 +402,7 @@ impl<R: Copy + Default + 'static> Table<R> {
 
     /// The oldest completion of a stream that was kept.
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) fn pop_item(&self, slot: &Slot<R>) -> Option<R> {
         self.pop(&slot.items).map(|kept| kept.completion)
     }
