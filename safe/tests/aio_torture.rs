@@ -1,10 +1,8 @@
 //! What a context must stand: forgetting, panics, drops in mid-flight, and a long mixed run, with reads that the disk
 //! is still busy with.
 //!
-//! Needs root, and the tools of ext4 and XFS. Built with `--cfg aio_broken`, the last test shows that the others
+//! Needs root, and the tools of ext4 and XFS: what lacks them is ignored, and says so. Built with `--cfg aio_broken`, the last test shows that the others
 //! notice a broken rule.
-
-#![cfg(feature = "aio")]
 
 #[path = "support/disk.rs"]
 mod disk;
@@ -17,6 +15,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use disk::{Disk, direct};
+use libtest_mimic::{Arguments, Trial};
 use safe::aio::{Context, PollFlags, Ticket, op};
 use watched::{Watched, Witness};
 
@@ -28,11 +27,9 @@ const READS: usize = 4;
 /// The byte that files are made of.
 const CONTENT: u8 = b'A';
 
-fn on_disks(body: impl Fn(Arc<File>)) {
-    for kind in ["ext4", "xfs"] {
-        let disk = Disk::new(kind);
-        body(Arc::new(direct(&disk.path(), READS * SIZE, CONTENT)));
-    }
+fn on_disk(kind: &str, body: impl Fn(Arc<File>)) {
+    let disk = Disk::new(kind);
+    body(Arc::new(direct(&disk.path(), READS * SIZE, CONTENT)));
 }
 
 type Reading = Ticket<op::Read<Arc<File>, Watched>>;
@@ -59,9 +56,8 @@ fn is_alone(file: &Arc<File>) -> bool {
     Arc::strong_count(file) == 1
 }
 
-#[test]
-fn a_dropped_context_frees_after_the_last_byte() {
-    on_disks(|file| {
+fn a_dropped_context_frees_after_the_last_byte(kind: &str) {
+    on_disk(kind, |file| {
         let mut context = context();
         let (tickets, witnesses) = reading(&mut context, &file);
         drop(tickets);
@@ -71,9 +67,8 @@ fn a_dropped_context_frees_after_the_last_byte() {
     });
 }
 
-#[test]
-fn a_caught_panic_frees_after_the_last_byte() {
-    on_disks(|file| {
+fn a_caught_panic_frees_after_the_last_byte(kind: &str) {
+    on_disk(kind, |file| {
         let mut witnesses = Vec::new();
         let caught = panic::catch_unwind(AssertUnwindSafe(|| {
             let mut context = context();
@@ -87,9 +82,8 @@ fn a_caught_panic_frees_after_the_last_byte() {
     });
 }
 
-#[test]
-fn a_dropped_ticket_frees_after_the_last_byte() {
-    on_disks(|file| {
+fn a_dropped_ticket_frees_after_the_last_byte(kind: &str) {
+    on_disk(kind, |file| {
         let mut context = context();
         let (tickets, witnesses) = reading(&mut context, &file);
         drop(tickets);
@@ -101,9 +95,8 @@ fn a_dropped_ticket_frees_after_the_last_byte() {
     });
 }
 
-#[test]
-fn what_is_forgotten_is_never_freed() {
-    on_disks(|file| {
+fn what_is_forgotten_is_never_freed(kind: &str) {
+    on_disk(kind, |file| {
         // The tickets, and then the context as well.
         for forget in [false, true] {
             let mut context = context();
@@ -123,9 +116,8 @@ fn what_is_forgotten_is_never_freed() {
     });
 }
 
-#[test]
-fn a_scope_ends_with_its_last_byte() {
-    on_disks(|file| {
+fn a_scope_ends_with_its_last_byte(kind: &str) {
+    on_disk(kind, |file| {
         for fails in [false, true] {
             // Leaked, so that a scope that ends early writes to nobody's memory.
             let memory = Box::leak(vec![b'x'; READS * SIZE + 4096].into_boxed_slice());
@@ -152,7 +144,6 @@ fn a_scope_ends_with_its_last_byte() {
     });
 }
 
-#[test]
 fn an_event_comes_once() {
     let null = Arc::new(File::open("/dev/null").unwrap());
     let mut context = Context::new(8).unwrap();
@@ -179,7 +170,6 @@ fn an_event_comes_once() {
     assert_eq!(context.len(), 4);
 }
 
-#[test]
 fn results_find_their_operations_around_the_ring() {
     let file = tempfile::tempfile().unwrap();
     let content: Vec<u8> = (0..=u8::MAX).collect();
@@ -221,11 +211,10 @@ impl Numbers {
 }
 
 /// Reads, polls and cancels in flight together, of which some tickets are dropped, and some results left.
-#[test]
-fn a_long_mixed_run_loses_nothing() {
+fn a_long_mixed_run_loses_nothing(kind: &str) {
     const OPERATIONS: u64 = 60_000;
     const PART: usize = 16 << 10;
-    on_disks(|file| {
+    on_disk(kind, |file| {
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
         let (ours, theirs) = UnixStream::pair().unwrap();
         let ours = Arc::new(ours);
@@ -292,8 +281,73 @@ fn a_long_mixed_run_loses_nothing() {
     });
 }
 
+/// A test, and what it is called.
+type Named<T> = (&'static str, T);
+
+/// What is done on each file system.
+const ON_DISKS: &[Named<fn(&str)>] = &[
+    (
+        "a_dropped_context_frees_after_the_last_byte",
+        a_dropped_context_frees_after_the_last_byte,
+    ),
+    (
+        "a_caught_panic_frees_after_the_last_byte",
+        a_caught_panic_frees_after_the_last_byte,
+    ),
+    (
+        "a_dropped_ticket_frees_after_the_last_byte",
+        a_dropped_ticket_frees_after_the_last_byte,
+    ),
+    (
+        "what_is_forgotten_is_never_freed",
+        what_is_forgotten_is_never_freed,
+    ),
+    (
+        "a_scope_ends_with_its_last_byte",
+        a_scope_ends_with_its_last_byte,
+    ),
+    (
+        "a_long_mixed_run_loses_nothing",
+        a_long_mixed_run_loses_nothing,
+    ),
+];
+
+/// What is done without one.
+const ELSEWHERE: &[Named<fn()>] = &[
+    ("an_event_comes_once", an_event_comes_once),
+    (
+        "results_find_their_operations_around_the_ring",
+        results_find_their_operations_around_the_ring,
+    ),
+    #[cfg(aio_broken)]
+    ("the_tests_notice", the_tests_notice),
+];
+
+// Its `main` is ours: it says of each test whether the tools of its file system are there.
+fn main() {
+    let disks = ["ext4", "xfs"].into_iter().flat_map(|kind| {
+        let lacks = disk::lacks(kind);
+        ON_DISKS.iter().map(move |(name, test)| {
+            let run = move || {
+                test(kind);
+                Ok(())
+            };
+            Trial::test(format!("{kind}::{name}"), run)
+                .with_kind(lacks.clone().unwrap_or_default())
+                .with_ignored_flag(lacks.is_some())
+        })
+    });
+    let elsewhere = ELSEWHERE.iter().map(|(name, test)| {
+        let run = move || {
+            test();
+            Ok(())
+        };
+        Trial::test(*name, run)
+    });
+    libtest_mimic::run(&Arguments::from_args(), disks.chain(elsewhere).collect()).exit();
+}
+
 #[cfg(aio_broken)]
-#[test]
 fn the_tests_notice() {
     let passes = |rule: &str, test: &str| {
         std::process::Command::new(std::env::current_exe().unwrap())
@@ -305,9 +359,9 @@ fn the_tests_notice() {
             .success()
     };
     for (rule, test) in [
-        ("free", "a_dropped_context_frees_after_the_last_byte"),
-        ("free", "a_caught_panic_frees_after_the_last_byte"),
-        ("scope", "a_scope_ends_with_its_last_byte"),
+        ("free", "ext4::a_dropped_context_frees_after_the_last_byte"),
+        ("free", "ext4::a_caught_panic_frees_after_the_last_byte"),
+        ("scope", "ext4::a_scope_ends_with_its_last_byte"),
         ("twice", "an_event_comes_once"),
     ] {
         assert!(

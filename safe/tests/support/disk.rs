@@ -45,6 +45,17 @@ impl Drop for Disk {
     }
 }
 
+/// What keeps the tests of a file system from running, if something does.
+pub(crate) fn lacks(kind: &str) -> Option<String> {
+    // SAFETY: geteuid(2) takes no argument and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return Some("needs root".to_owned());
+    }
+    let program = format!("mkfs.{kind}");
+    let found = Command::new(&program).arg("-V").output().is_ok();
+    (!found).then(|| format!("needs {program}"))
+}
+
 fn run(command: &mut Command) {
     let output = command.output();
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
