@@ -241,14 +241,13 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// What a handle that is dropped leaves behind: a result is dropped, an operation in flight orphaned, and
     /// cancelled when the owner gets to it if `cancel` says so.
     ///
-    /// Runs code of the user's.
+    /// Runs code of the user's, which may use the owner.
     ///
     /// # Safety
     ///
-    /// The slot is the handle's, which is not used again, and has got the operation's functions. The table is not used afterwards if the answer is
-    /// true: then its owner is gone and this was the last handle, so the caller frees it.
+    /// The slot is the handle's, which is not used again, and has got the operation's functions.
     #[cold]
-    pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) -> bool {
+    pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) {
         let key = slot.key();
         match slot.phase() {
             Phase::Done => {
@@ -259,19 +258,23 @@ impl<R: Copy + Default + 'static> Table<R> {
                 slot.phase.set(Phase::Orphan);
                 self.unwant(key, cancel);
             }
-            Phase::Stream => {
-                slot.phase.set(Phase::Orphan);
-                self.unwant(key, cancel);
+            Phase::Stream | Phase::Ended => {
+                // The slot stays the handle's until its list is empty, also if dropping an item panics: no other
+                // operation may find items there. Dropping them may bring the final completion.
+                let _end = OnDrop(|| {
+                    self.dispose_all(&slot.items);
+                    if slot.phase() == Phase::Ended {
+                        // SAFETY: the final completion has come, and the handle was the only one to take it.
+                        unsafe { self.forget(slot) }
+                    } else {
+                        slot.phase.set(Phase::Orphan);
+                        self.unwant(key, cancel);
+                    }
+                });
                 self.dispose_all(&slot.items);
-            }
-            Phase::Ended => {
-                self.dispose_all(&slot.items);
-                // SAFETY: the final completion has come, and the handle was the only one to take it.
-                unsafe { self.forget(slot) }
             }
             Phase::Free | Phase::Orphan | Phase::Tagged | Phase::Ready => {}
         }
-        self.is_deserted()
     }
 
     /// Whether the owner is gone, and no handle is left.
@@ -336,9 +339,15 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// Runs code of the user's.
     #[inline]
     pub(crate) fn dispose(&self) {
-        if self.disposals.first.get() != NONE {
+        if self.has_disposals() {
             self.dispose_all(&self.disposals);
         }
+    }
+
+    /// Whether there is something to dispose of.
+    #[inline]
+    pub(crate) fn has_disposals(&self) -> bool {
+        self.disposals.first.get() != NONE
     }
 
     #[cold]
@@ -499,11 +508,31 @@ impl<R: Copy + Default + 'static> Shared<R> {
         unsafe { self.0.as_ref() }
     }
 
+    /// As [`Table::let_go`]. Frees the table if its owner is gone, and this was the last handle.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn let_go(self, slot: &Slot<R>, cancel: bool) {
+        // Also if the user's code panics.
+        let _end = OnDrop(|| {
+            // SAFETY: as long as the user's code ran, the slot kept the table, and if the owner is not gone it
+            // keeps it still. Otherwise nobody uses it any more.
+            unsafe {
+                if self.get().is_deserted() {
+                    self.free();
+                }
+            }
+        });
+        // SAFETY: by the caller's promise; a slot in use keeps the table.
+        unsafe { self.get().let_go(slot, cancel) };
+    }
+
     /// Frees the table.
     ///
     /// # Safety
     ///
-    /// [`Table::abandon`] or [`Table::let_go`] answered that it is to be freed.
+    /// [`Table::abandon`] or [`Table::is_deserted`] answered that it is to be freed.
     pub(crate) unsafe fn free(self) {
         // SAFETY: it came from a box, and nobody uses it any more.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });

@@ -150,9 +150,21 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             let slot = table.find(Key(completion.user_data()))?;
             sort(table, slot, &completion)
         });
-        // With the head of the completion queue published; this runs code of the user's.
+        if !table.has_disposals() {
+            return found;
+        }
+        // With the head of the completion queue published; this runs code of the user's. If that panics, the event is
+        // kept for who asks next.
+        if let Some(Found { slot, last }) = found {
+            table.push_event(Kept {
+                key: slot.key(),
+                completion: slot.completion(),
+                last,
+            });
+        }
         table.dispose();
-        found
+        let Kept { key, last, .. } = table.pop_event()?;
+        table.find(key).map(|slot| Found { slot, last })
     }
 }
 

@@ -5,9 +5,11 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use super::op::{Cqe, Operation};
 use super::raw::squeue::Entry;
+use super::raw::types::{SubmitArgs, Timespec};
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
@@ -224,9 +226,14 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         Ok(NonNull::from(slot))
     }
 
+    /// Whether this is a child of the process that made the ring.
+    pub(super) fn is_forked(&mut self) -> bool {
+        self.raw.submission().capacity() == 0
+    }
+
     #[cold]
     fn why_full(&mut self) -> Reason {
-        if self.raw.submission().capacity() == 0 {
+        if self.is_forked() {
             Reason::Forked
         } else {
             Reason::Queue
@@ -281,7 +288,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     fn enter(&mut self, want: usize) -> io::Result<usize> {
         loop {
             if self.table().has_unwanted() {
-                self.queue_cancellations();
+                self.queue_cancellations(want)?;
             }
             match self.raw.submit_and_wait(want) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -290,13 +297,34 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
     }
 
+    /// Queues the cancellations that are due. If completions are wanted, then all of them: what is waited for may
+    /// never come without.
     #[cold]
-    fn queue_cancellations(&mut self) {
-        while !self.raw.submission().is_full() {
-            let Some(key) = self.table().next_unwanted() else {
-                return;
-            };
-            self.push_cancel(key);
+    fn queue_cancellations(&mut self, want: usize) -> io::Result<()> {
+        loop {
+            while !self.raw.submission().is_full() {
+                let Some(key) = self.table().next_unwanted() else {
+                    return Ok(());
+                };
+                self.push_cancel(key);
+            }
+            if want == 0 {
+                return Ok(());
+            }
+            self.make_room()?;
+        }
+    }
+
+    /// Has the kernel take entries out of a full queue.
+    fn make_room(&mut self) -> io::Result<()> {
+        let (submitter, ..) = self.raw.split();
+        let answer = match submitter.submit() {
+            Ok(_) if self.setup.params().is_setup_sqpoll() => submitter.squeue_wait(),
+            answer => answer,
+        };
+        match answer {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -437,6 +465,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         for key in &left {
             self.table().cancel_later(*key);
         }
+        let mut pause = Duration::from_millis(10);
+        let mut again = false;
         loop {
             while let Some(last) = left.last() {
                 if self.table().find(*last).is_some_and(Slot::is_in_flight) {
@@ -447,21 +477,46 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             let Some(last) = left.last() else {
                 return true;
             };
-            let last = *last;
-            if self.enter(1).is_err() && self.raw.completion().is_empty() {
-                return false;
+            if again {
+                // What was linked behind an operation that is over may only now have begun.
+                self.table().cancel_later(*last);
             }
-            if self.reap() > 0 {
-                // Once more: what was linked behind an operation that is over may only now have begun.
-                self.table().cancel_later(last);
+            match self.enter_within(pause) {
+                Err(error) if error.raw_os_error() == Some(libc::ETIME) => {
+                    // A cancellation can miss an operation that is on its way from a worker to a poll.
+                    for key in &left {
+                        self.table().cancel_later(*key);
+                    }
+                    pause = (2 * pause).min(Duration::from_secs(1));
+                }
+                Err(_) if self.raw.completion().is_empty() => return false,
+                _ => {}
             }
+            again = self.reap() > 0;
+        }
+    }
+
+    /// As `enter(1)`, but fails with `ETIME` when nothing comes for so long, where the kernel can do that: since
+    /// Linux 5.11.
+    fn enter_within(&mut self, pause: Duration) -> io::Result<usize> {
+        if !self.setup.params().is_feature_ext_arg() {
+            return self.enter(1);
+        }
+        if self.table().has_unwanted() {
+            self.queue_cancellations(1)?;
+        }
+        let pause = Timespec::from(pause);
+        let args = SubmitArgs::new().timespec(&pause);
+        match self.raw.submitter().submit_with_args(1, &args) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            answer => answer,
         }
     }
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Ring<S, C> {
     fn drop(&mut self) {
-        if self.raw.submission().capacity() == 0 {
+        if self.is_forked() {
             // A forked child: the operations are its parent's, which alone can wait for them.
             // SAFETY: the ring is not used again; its memory is not mapped here.
             unsafe { ManuallyDrop::drop(&mut self.raw) };
