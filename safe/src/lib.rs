@@ -11,6 +11,8 @@
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "uring")]
+mod broken;
 #[cfg(any(feature = "uring", feature = "posix"))]
 pub mod buf;
 #[cfg(feature = "uring")]

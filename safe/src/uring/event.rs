@@ -9,6 +9,7 @@ use super::raw::{cqueue, squeue};
 use super::ring::{Found, direct, sort};
 use super::stored::Shots;
 use super::{Rejected, Ring, Token};
+use crate::broken::broken;
 use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -114,6 +115,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// The event that the first completion is, if it is a simple one and none is kept.
     #[inline]
     fn first_event<'table>(&mut self) -> Option<Found<'table>> {
+        if broken("twice") {
+            return None;
+        }
         // SAFETY: the ring is the table's owner; the caller binds the answer to it.
         let table = unsafe { self.shared().get() };
         if table.has_events() {
@@ -144,13 +148,20 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         {
             let slot = table.find(key)?;
             slot.keep(completion);
+            if broken("twice") {
+                table.push_event(Kept {
+                    key,
+                    completion,
+                    last,
+                });
+            }
             return Some(Found { slot, last });
         }
         let found = self.raw.completion().find_map(|completion| {
             let slot = table.find(Key(completion.user_data()))?;
             sort(table, slot, &completion)
         });
-        if !table.has_disposals() {
+        if !table.has_disposals() && !broken("twice") {
             return found;
         }
         // With the head of the completion queue published; this runs code of the user's. If that panics, the event is
@@ -163,8 +174,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             });
         }
         table.dispose();
-        let Kept { key, last, .. } = table.pop_event()?;
-        table.find(key).map(|slot| Found { slot, last })
+        // Nothing was kept before.
+        found.and_then(|_| self.find_event())
     }
 }
 

@@ -14,6 +14,7 @@ use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, Tried, WaitError};
+use crate::broken::broken;
 use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
@@ -335,7 +336,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             self.raw.push_one(|entry| {
                 *entry = opcode::AsyncCancel::new(key.0)
                     .build()
-                    .user_data(Key::NOBODY.0);
+                    .user_data(if broken("cancel") {
+                        key.0
+                    } else {
+                        Key::NOBODY.0
+                    });
             })
         };
     }
@@ -417,7 +422,7 @@ fn sort_others<'table>(
     slot: &'table Slot<Cqe>,
     completion: Cqe,
 ) -> Option<Found<'table>> {
-    let last = !completion.more();
+    let last = !completion.more() || broken("zero-copy");
     let completion = if slot.is_stream() {
         completion
     } else if !last {
@@ -461,6 +466,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// over. False if that cannot be known.
     pub(super) fn drain(&mut self, scoped: bool) -> bool {
         self.reap();
+        if broken("close") {
+            let table = self.table();
+            for slot in table.in_flight(scoped).filter_map(|key| table.find(key)) {
+                // SAFETY: none; the tests are to show it.
+                unsafe { table.forget(slot) };
+            }
+        }
         let mut left: Vec<Key> = self.table().in_flight(scoped).collect();
         for key in &left {
             self.table().cancel_later(*key);
