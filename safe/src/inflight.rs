@@ -289,8 +289,13 @@ impl<R: Copy + Default + 'static> Table<R> {
 
     fn unwant(&self, key: Key, cancel: bool) {
         if cancel {
-            // SAFETY: nobody else refers to it: each use is one expression.
-            unsafe { &mut *self.unwanted.get() }.push(key);
+            // SAFETY: nobody else refers to it meanwhile: `is_due` runs no code of the user's.
+            let unwanted = unsafe { &mut *self.unwanted.get() };
+            // Of operations that are over while the queue has no room for their cancellations.
+            if unwanted.len() >= 2 * self.slots.len() {
+                unwanted.retain(|key| self.is_due(*key));
+            }
+            unwanted.push(key);
         }
     }
 
@@ -311,10 +316,15 @@ impl<R: Copy + Default + 'static> Table<R> {
         loop {
             // SAFETY: as in `unwant`.
             let key = unsafe { &mut *self.unwanted.get() }.pop()?;
-            if self.find(key).is_some_and(Slot::is_in_flight) {
+            if self.is_due(key) {
                 return Some(key);
             }
         }
+    }
+
+    /// Whether there still is something to cancel.
+    fn is_due(&self, key: Key) -> bool {
+        self.find(key).is_some_and(Slot::is_in_flight)
     }
 
     /// Keeps the completion of a tagged operation for who asks for the next event.

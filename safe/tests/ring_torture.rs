@@ -216,7 +216,7 @@ fn a_zero_copy_send_ends_with_its_notification() {
     let mut ring = Ring::new(4).unwrap();
     let send = || ZeroCopy(socket.try_clone().unwrap().into(), vec![7; 4096]);
     let ended = |cqe: Cqe| cqueue::notif(cqe.flags) && !cqe.more();
-    for _ in 0..100 {
+    for _ in 0..10 {
         let ticket = ring.push(send()).unwrap();
         let (cqe, _) = ring.wait(ticket).unwrap();
         assert_eq!(cqe.result, 4096);
@@ -659,7 +659,6 @@ fn the_tests_notice() {
         ("cancel", "a_scope_waits_for_the_last_byte"),
         ("cancel", "a_cancellation_frees_nothing"),
         ("drop", "a_cancellation_frees_nothing"),
-        ("drop", "a_dropped_ring_waits_for_the_last_byte"),
         ("zero-copy", "a_zero_copy_send_ends_with_its_notification"),
         ("twice", "a_forgotten_event_does_not_come_again"),
     ] {

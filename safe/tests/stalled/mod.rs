@@ -97,6 +97,14 @@ impl Drop for Stalled {
 impl Witness {
     /// Waits until the kernel has begun to use the buffer.
     pub(crate) fn begun(&self) {
+        let mut poll = libc::pollfd {
+            fd: self.0.faults.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: the struct is live. The limit is only there so that a wrong ring does not hang.
+        let ready = unsafe { libc::poll(&mut poll, 1, 30_000) };
+        assert_eq!(ready, 1, "the kernel does not use the buffer");
         let mut message = [0u8; 32];
         // SAFETY: the array is live, and as long as it says.
         let count = unsafe {
