@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use safe::uring::{Ring, op};
@@ -147,7 +148,7 @@ fn scopes_allocate_nothing() {
 #[test]
 fn nothing_is_left_of_what_was_in_flight() {
     leaks_nothing(|| {
-        let (reader, _writer) = std::io::pipe().unwrap();
+        let (reader, _writer) = UnixStream::pair().unwrap();
         let reader = Rc::new(reader);
         let read = || op::Read::new(Rc::clone(&reader), vec![0; 64]);
         let mut ring = Ring::new(8).unwrap();

@@ -7,7 +7,7 @@ mod quarantine;
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
@@ -287,7 +287,7 @@ fn mixed_operations_agree_with_a_model() {
     let count = setting("RING_STRESS", 100_000);
     let target = tempfile::tempfile().unwrap();
     target.set_len((REGION * REGIONS) as u64).unwrap();
-    let (idle, _writer) = io::pipe().unwrap();
+    let (idle, _writer) = UnixStream::pair().unwrap();
     let mut stress = Stress {
         ring: Ring::builder().queue(16).build(CAPACITY).unwrap(),
         random: Random(setting("RING_SEED", 0x9e37_79b9_7f4a_7c15)),

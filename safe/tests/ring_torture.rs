@@ -7,7 +7,7 @@ mod stalled;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -56,8 +56,8 @@ fn stuck(device: bool) -> (Stuck, Witness) {
     (Later(op::Read::new(file, buf).at(0)), witness)
 }
 
-fn idle_pipe() -> (OwnedFd, OwnedFd) {
-    let (reader, writer) = io::pipe().unwrap();
+fn idle_pair() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = UnixStream::pair().unwrap();
     (reader.into(), writer.into())
 }
 
@@ -267,7 +267,7 @@ fn a_forgotten_event_does_not_come_again() {
 #[test]
 fn a_full_queue_does_not_stop_cancellations() {
     for queue in [1, 2, 8] {
-        let (reader, _writer) = idle_pipe();
+        let (reader, _writer) = idle_pair();
         let reader = Rc::new(reader);
         let read = || op::Read::new(Rc::clone(&reader), vec![0; 8]);
         let mut ring = Ring::builder().queue(queue).build(16).unwrap();
@@ -285,8 +285,8 @@ fn a_full_queue_does_not_stop_cancellations() {
             }
         });
         assert_eq!(Rc::strong_count(&reader), 1);
-        let (reader, writer) = io::pipe().unwrap();
-        let (idle, _writer) = idle_pipe();
+        let (reader, writer) = UnixStream::pair().unwrap();
+        let (idle, _writer) = idle_pair();
         let owner = Owner(idle, writer);
         drop(ring.push(op::Read::new(owner, vec![0; 8])).unwrap());
         ring.submit().unwrap();
@@ -301,7 +301,7 @@ fn a_full_queue_does_not_stop_cancellations() {
 /// A file that keeps another one open.
 struct Owner(
     OwnedFd,
-    #[expect(dead_code, reason = "it is kept open")] io::PipeWriter,
+    #[expect(dead_code, reason = "it is kept open")] UnixStream,
 );
 
 impl AsFd for Owner {
@@ -310,7 +310,7 @@ impl AsFd for Owner {
     }
 }
 
-/// A read of a pipe that is hard-linked to the next operation.
+/// A read of a socket that is hard-linked to the next operation.
 struct Linked(op::Read<Rc<OwnedFd>, Vec<u8>>);
 
 // SAFETY: that of the read; a link changes when the next one begins.
@@ -332,7 +332,7 @@ unsafe impl Operation for Linked {
 #[test]
 fn chains_end_with_their_ring() {
     for length in 1..6 {
-        let (reader, _writer) = idle_pipe();
+        let (reader, _writer) = idle_pair();
         let reader = Rc::new(reader);
         let mut ring = Ring::new(16).unwrap();
         for _ in 0..2 {
@@ -389,7 +389,7 @@ fn what_is_dropped_may_drop_tickets_and_rings() {
     let (inside, count) = (RefCell::new(Some(Rc::clone(&ring))), Rc::clone(&dropped));
     let other = ring.borrow_mut().push(op::Nop::new()).unwrap();
     let other = Cell::new(Some(other));
-    let ends = Ends(idle_pipe().0, move || {
+    let ends = Ends(idle_pair().0, move || {
         drop(other.take());
         drop(inside.take());
         count.set(count.get() + 1);
@@ -413,7 +413,7 @@ fn a_panic_in_a_ticket_that_outlived_its_ring_happens_once() {
     for detach in [true, false] {
         let dropped = Rc::new(Cell::new(0));
         let count = Rc::clone(&dropped);
-        let ends = Ends(idle_pipe().0, move || {
+        let ends = Ends(idle_pair().0, move || {
             count.set(count.get() + 1);
             panic!("in a drop");
         });
@@ -509,7 +509,7 @@ fn items_are_dropped_before_their_slot_is_used_again() {
         // The slot's next stream has none of them.
         let mut next = ring
             .borrow_mut()
-            .push_multishot(Polls(idle_pipe().1, || ()))
+            .push_multishot(Polls(idle_pair().1, || ()))
             .map_err(|rejected| rejected.reason())
             .unwrap();
         assert!(ring.borrow_mut().try_next(&mut next).unwrap().is_none());
@@ -518,7 +518,7 @@ fn items_are_dropped_before_their_slot_is_used_again() {
 
 #[test]
 fn rings_and_scopes_in_scopes() {
-    let (reader, _writer) = idle_pipe();
+    let (reader, _writer) = idle_pair();
     let (mut one, mut two) = (Ring::new(4).unwrap(), Ring::new(4).unwrap());
     let mut buffers = [[1u8; 8]; 2];
     let [first, second] = &mut buffers;
@@ -592,8 +592,8 @@ fn both_sides_of_a_fork_go_on() {
     let wait = child(|| {
         let (mut ring, done, pending) = parts.take().unwrap();
         ring.wait(done).unwrap().unwrap();
-        let WaitError { ticket, .. } = ring.wait(pending).err().expect("the parent's");
-        let rejected = ring.push(op::Nop::new()).err().expect("the parent's");
+        let WaitError { ticket, .. } = ring.wait(pending).expect_err("the parent's");
+        let rejected = ring.push(op::Nop::new()).expect_err("the parent's");
         assert_eq!(rejected.reason(), Reason::Forked);
         drop(ticket);
         drop(ring);
