@@ -18,7 +18,7 @@ use std::thread;
 
 use safe::uring::op::{self, Cqe, Entry, Multishot, Operation};
 use safe::uring::raw::{cqueue, opcode, squeue, types};
-use safe::uring::{Reason, Ring, WaitError};
+use safe::uring::{Reason, Ring, Ticket, WaitError};
 use stalled::{LEN, Stalled, Witness};
 
 /// An operation that a worker does, and not the system call that submits it.
@@ -264,21 +264,38 @@ fn a_forgotten_event_does_not_come_again() {
     assert_eq!(ring.len(), 2, "those forgotten keep their places");
 }
 
+/// Pushes when there is room: a kernel thread makes that when it likes.
+fn push<O: Operation + 'static>(ring: &mut Ring, mut operation: O) -> Ticket<O> {
+    loop {
+        match ring.push(operation) {
+            Ok(ticket) => return ticket,
+            Err(rejected) => operation = rejected.operation,
+        }
+        ring.submit().unwrap();
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn a_full_queue_does_not_stop_cancellations() {
-    for queue in [1, 2, 8] {
+    for (queue, thread) in [(1, false), (2, false), (8, false), (2, true)] {
+        let ring = || {
+            let builder = Ring::builder().queue(queue);
+            let builder = if thread { builder.sqpoll(20) } else { builder };
+            builder.build(16).unwrap()
+        };
         let (reader, _writer) = idle_pair();
         let reader = Rc::new(reader);
         let read = || op::Read::new(Rc::clone(&reader), vec![0; 8]);
-        let mut ring = Ring::builder().queue(queue).build(16).unwrap();
-        for _ in 0..queue {
-            ring.push(read()).unwrap().detach();
+        let mut full = ring();
+        while let Ok(ticket) = full.push(read()) {
+            ticket.detach();
         }
-        drop(ring);
+        drop(full);
         assert_eq!(Rc::strong_count(&reader), 1);
 
         // In a scope, and where one waits for what only a cancellation brings.
-        let mut ring = Ring::builder().queue(queue).build(16).unwrap();
+        let mut ring = ring();
         ring.scope(|scope| {
             while let Ok(ticket) = scope.push(read()) {
                 mem::forget(ticket);
@@ -288,9 +305,9 @@ fn a_full_queue_does_not_stop_cancellations() {
         let (reader, writer) = UnixStream::pair().unwrap();
         let (idle, _writer) = idle_pair();
         let owner = Owner(idle, writer);
-        drop(ring.push(op::Read::new(owner, vec![0; 8])).unwrap());
+        drop(push(&mut ring, op::Read::new(owner, vec![0; 8])));
         ring.submit().unwrap();
-        let end = ring.push(op::Read::new(reader, vec![0; 8])).unwrap();
+        let end = push(&mut ring, op::Read::new(reader, vec![0; 8]));
         while let Ok(ticket) = ring.push(op::Nop::new()) {
             ticket.detach();
         }
