@@ -8,10 +8,15 @@
 //! | `Vec<u8>` | its elements | its whole capacity, from the beginning |
 //! | `Box<[u8]>`, `&mut [u8]` | all of it | all of it |
 //! | `&[u8]`, `&str`, `String`, `Arc<[u8]>` | all of it | no |
+//! | [`RelayOut`], [`RelayIn`] | all of it, or up to a limit | all of it, or up to a limit |
 //!
 //! Borrowed buffers fit the scoped forms; outside of a scope only `&'static` ones do.
 
+mod relay;
+
 use std::sync::Arc;
+
+pub use relay::{RelayIn, RelayOut, relay};
 
 /// A buffer whose bytes can be written to a file.
 ///
@@ -19,7 +24,8 @@ use std::sync::Arc;
 ///
 /// From the call of [`stable_ptr`](Self::stable_ptr) on, until the value is used again or dropped, the
 /// [`bytes_init`](Self::bytes_init) bytes at that address stay valid and unchanged, for reads from any
-/// thread, also if the value itself is moved. A forgotten value keeps them valid for as long as the type's
+/// thread, also if the value itself is moved. Only an operation of the kernel's, never code of this process, may
+/// change them, where the type says so. A forgotten value keeps them valid for as long as the type's
 /// lifetime lasts.
 pub unsafe trait IoBuf {
     /// Where the bytes are.
@@ -34,8 +40,8 @@ pub unsafe trait IoBuf {
 /// # Safety
 ///
 /// From the call of [`stable_mut_ptr`](Self::stable_mut_ptr) on, until the value is used again or dropped,
-/// the [`bytes_total`](Self::bytes_total) bytes at that address stay valid for reads and writes from any
-/// thread, and nobody else uses them, also if the value itself is moved. A forgotten value keeps them valid
+/// the [`bytes_total`](Self::bytes_total) bytes at that address stay valid for reads and writes by the kernel from
+/// any thread, and no code of this process uses them, also if the value itself is moved. A forgotten value keeps them valid
 /// for as long as the type's lifetime lasts.
 pub unsafe trait IoBufMut {
     /// Where the bytes are.

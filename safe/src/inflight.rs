@@ -25,8 +25,10 @@ use std::ptr::{self, NonNull};
 use crate::broken::broken;
 pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
-use slot::Payload;
 pub(crate) use slot::{Key, Phase, Slot};
+use slot::{NOTES, Payload, STREAM};
+#[cfg(test)]
+pub(crate) use stored::INLINE;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
@@ -44,6 +46,8 @@ pub(crate) struct Table<R: 'static> {
     events: List,
     /// Completions that nobody takes.
     disposals: List,
+    /// Completions of no operation of this table that were sent to its owner.
+    messages: List,
     pool: UnsafeCell<Pool<R>>,
 }
 
@@ -53,6 +57,8 @@ pub(crate) struct Terms<R: 'static> {
     pub(crate) phase: Phase,
     pub(crate) scoped: bool,
     pub(crate) stream: bool,
+    /// Whether completions are to be [noted](Stored::note); then the functions are not `None`.
+    pub(crate) notes: bool,
     pub(crate) tag: u64,
     /// `None` if a handle will bring it: see [`Table::let_go`].
     pub(crate) vtable: Option<&'static Vtable<R>>,
@@ -68,7 +74,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             table: Cell::new(ptr::null()),
             phase: Cell::new(Phase::Free),
             scoped: Cell::new(false),
-            stream: Cell::new(false),
+            shape: Cell::new(0),
             begun: Cell::new(false),
             items: List::new(),
             tag: Cell::new(0),
@@ -84,6 +90,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             unwanted: UnsafeCell::default(),
             events: List::new(),
             disposals: List::new(),
+            messages: List::new(),
             pool: UnsafeCell::new(Pool::new()),
         };
         for slot in table.slots.iter().rev() {
@@ -149,7 +156,9 @@ impl<R: Copy + Default + 'static> Table<R> {
     pub(crate) unsafe fn commit(&self, slot: &Slot<R>, terms: Terms<R>) {
         slot.phase.set(terms.phase);
         slot.scoped.set(terms.scoped);
-        slot.stream.set(terms.stream);
+        let shape = |set, bit| if set { bit } else { 0 };
+        slot.shape
+            .set(shape(terms.stream, STREAM) | shape(terms.notes, NOTES));
         slot.begun.set(false);
         if terms.phase == Phase::Tagged {
             slot.tag.set(terms.tag);
@@ -342,6 +351,16 @@ impl<R: Copy + Default + 'static> Table<R> {
     #[inline]
     pub(crate) fn pop_event(&self) -> Option<Kept<R>> {
         self.pop(&self.events)
+    }
+
+    /// Keeps a completion that belongs to no operation.
+    pub(crate) fn push_message(&self, kept: Kept<R>) {
+        self.push(&self.messages, kept);
+    }
+
+    /// The oldest of those.
+    pub(crate) fn pop_message(&self) -> Option<Kept<R>> {
+        self.pop(&self.messages)
     }
 
     /// Keeps a completion that nobody takes until [`dispose`](Self::dispose).

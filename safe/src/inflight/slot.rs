@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::Table;
-use super::pool::List;
+use super::pool::{List, NONE};
 use super::stored::{INLINE, Stored, Vtable, type_id, write};
 
 /// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
@@ -17,6 +17,9 @@ pub(crate) struct Key(pub(crate) u64);
 impl Key {
     /// An index that no slot has: for completions that nobody waits for.
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
+
+    /// An index that no slot has: for what is sent from ring to ring.
+    pub(crate) const MESSAGE: u32 = u32::MAX - 1;
 
     #[inline]
     pub(crate) fn index(self) -> u32 {
@@ -71,8 +74,8 @@ pub(crate) struct Slot<R: 'static> {
     pub(super) phase: Cell<Phase>,
     /// Whether the operation borrows from a scope.
     pub(super) scoped: Cell<bool>,
-    /// Whether many completions are to come.
-    pub(super) stream: Cell<bool>,
+    /// Whether many completions are to come ([`STREAM`]), and whether they are to be noted ([`NOTES`]).
+    pub(super) shape: Cell<u8>,
     /// Whether a completion has come, and was kept, that was not the final one of a single result.
     pub(super) begun: Cell<bool>,
     /// The completions of a stream that its handle has not taken.
@@ -83,6 +86,9 @@ pub(crate) struct Slot<R: 'static> {
     /// The kernel may write into it: it is never referred to.
     pub(super) payload: UnsafeCell<Payload>,
 }
+
+pub(super) const STREAM: u8 = 1;
+pub(super) const NOTES: u8 = 2;
 
 #[repr(C, align(16))]
 pub(super) struct Payload(pub(super) MaybeUninit<[u8; INLINE]>);
@@ -119,7 +125,28 @@ impl<R: Copy + 'static> Slot<R> {
 
     /// Whether many completions are to come.
     pub(crate) fn is_stream(&self) -> bool {
-        self.stream.get()
+        self.shape.get() & STREAM != 0
+    }
+
+    /// Notes a completion, if the operation wants that: see [`Stored::note`].
+    ///
+    /// # Safety
+    ///
+    /// The operation is in flight, and the completion is one of its own, which was not noted before.
+    #[inline]
+    pub(crate) unsafe fn note(&self, completion: &mut R) {
+        if self.shape.get() & NOTES == 0 {
+            return;
+        }
+        if let Some(vtable) = self.vtable.get() {
+            // SAFETY: by the caller's promise; who wants that has said which functions are right for it.
+            unsafe { (vtable.note)(self.payload(), completion) };
+        }
+    }
+
+    /// Whether there are completions of a stream that its handle has not taken.
+    pub(crate) fn has_items(&self) -> bool {
+        self.items.first.get() != NONE
     }
 
     /// Where the operation lies, for [`at`] and [`read`].

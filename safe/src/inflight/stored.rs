@@ -19,9 +19,18 @@ pub(crate) unsafe trait Stored<R: 'static>: Sized {
     /// payload is not used again.
     unsafe fn discard(payload: *mut u8, completion: R, last: bool);
 
+    /// Sees a completion of this operation when it is taken from the kernel, in the order of the completions of
+    /// all operations, and before it is kept or given out. Runs no code of the user's.
+    ///
+    /// # Safety
+    ///
+    /// `payload` holds an operation of this type, and the completion is one of its own, which comes once.
+    unsafe fn note(_payload: *mut u8, _completion: &mut R) {}
+
     /// The functions of this type.
     const VTABLE: &'static Vtable<R> = &Vtable {
         discard: Self::discard,
+        note: Self::note,
         forget: forget::<R, Self>,
         type_id: no_type_id,
     };
@@ -39,6 +48,7 @@ impl<T: 'static> Typed<T> {
         const {
             &Vtable {
                 discard: T::discard,
+                note: T::note,
                 forget: forget::<R, T>,
                 type_id: type_id::<T>,
             }
@@ -67,6 +77,7 @@ unsafe fn forget<R: 'static, T: Stored<R>>(payload: *mut u8) {
 /// What the table must know of an operation whose type is forgotten.
 pub(crate) struct Vtable<R> {
     pub(super) discard: unsafe fn(*mut u8, R, bool),
+    pub(super) note: unsafe fn(*mut u8, &mut R),
     pub(super) forget: unsafe fn(*mut u8),
     pub(super) type_id: fn() -> TypeId,
 }

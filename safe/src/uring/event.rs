@@ -4,11 +4,12 @@ use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::mem;
 
-use super::op::{Cqe, Multishot, Operation};
+use super::message;
+use super::op::{Cqe, Multishot, Operation, assert_small};
 use super::raw::{cqueue, squeue};
 use super::ring::{Found, direct, sort};
 use super::stored::Shots;
-use super::{Rejected, Ring, Token};
+use super::{Reason, Rejected, Ring, Token};
 use crate::broken::broken;
 use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
 
@@ -39,10 +40,15 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         operation: O,
         tag: u64,
     ) -> Result<Token, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
+        assert_small::<O>();
         let terms = Terms {
             phase: Phase::Tagged,
             scoped: false,
             stream: false,
+            notes: O::NOTES,
             tag,
             vtable: Some(Typed::<O>::vtable()),
         };
@@ -63,10 +69,14 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         operation: M,
         tag: u64,
     ) -> Result<Token, Rejected<M>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         let terms = Terms {
             phase: Phase::Tagged,
             scoped: false,
             stream: true,
+            notes: M::NOTES,
             tag,
             vtable: Some(Typed::<Shots<M>>::vtable()),
         };
@@ -158,7 +168,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             return Some(Found { slot, last });
         }
         let found = self.raw.completion().find_map(|completion| {
-            let slot = table.find(Key(completion.user_data()))?;
+            let Some(slot) = table.find(Key(completion.user_data())) else {
+                message::keep(table, &completion);
+                return None;
+            };
             sort(table, slot, &completion)
         });
         if !table.has_disposals() && !broken("twice") {

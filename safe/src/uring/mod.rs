@@ -26,6 +26,15 @@
 //! table, of a capacity that is chosen when the ring is made; pushing and taking allocate nothing. What does not
 //! fit comes back as [`Rejected`].
 //!
+//! # Chains, and time
+//!
+//! [`op::link`] and [`op::hard_link`] make values of operations that begin one after the other, [`op::with_timeout`]
+//! cancels one that takes too long, [`op::drain`] waits for all before: [`Ring::push_chain`] shows the kernel all of
+//! such a chain at once, [`Ring::wait_chain`] tells who failed and who was cancelled. [`Ring::wait_timeout`],
+//! [`Ring::wait_any`] and [`Ring::wait_for`] wait for some time, for the first of many, or for a number of them.
+//! [`Ring::mailbox`] is for messages from other rings and threads; a ring is [`AsFd`](std::os::fd::AsFd), for use in
+//! other loops.
+//!
 //! # What happens when ...
 //!
 //! | | |
@@ -46,23 +55,44 @@
 //! (`IORING_SETUP_SINGLE_ISSUER`), and the table too. Several threads have a ring each. Other event loops wait for
 //! the ring's descriptor, which is readable when completions are there.
 
+mod addr;
+mod buf_group;
+mod chain;
+mod drains;
 mod event;
+mod fixed;
 mod handle;
+mod large;
+mod message;
 pub mod op;
+mod quiesce;
 pub mod raw;
 mod rejected;
 mod ring;
 mod scope;
 mod setup;
+mod signals;
 mod stored;
 mod stream;
 mod ticket;
+mod wait;
+mod wait_chain;
 
+pub use addr::{Addr, Family};
+pub use buf_group::{BufGroup, BufGroupBuilder, Bundle, Lent};
+pub use chain::Chain;
 pub use event::Event;
-pub use handle::Handle;
+pub use fixed::{
+    Files, FixedBuf, FixedBuffers, FixedFd, FixedSlice, LeaseError, Registered, RingId,
+};
+pub use handle::{Cwd, Directory, Handle};
+pub use message::Mailbox;
 pub use rejected::{Reason, Rejected};
 pub use ring::Ring;
 pub use scope::{Scope, ScopedTicket};
 pub use setup::{Setup, SetupBuilder};
+pub use signals::SignalSet;
 pub use stream::Stream;
 pub use ticket::{Ticket, Token, Tried, WaitError};
+pub use wait::{Pending, Wait};
+pub use wait_chain::{Fates, Outcome, Tickets};

@@ -23,6 +23,8 @@ pub enum Reason {
     Queue,
     /// The ring is a parent process's.
     Forked,
+    /// It uses a fixed file or buffer of another ring, or would put a file into a slot that the kernel chose.
+    Foreign,
 }
 
 impl<O> Rejected<O> {
@@ -50,6 +52,9 @@ impl Display for Reason {
             Self::Table => "the ring has as many operations as it has room for",
             Self::Queue => "the submission queue is full",
             Self::Forked => "the ring belongs to a parent process",
+            Self::Foreign => {
+                "a fixed file or buffer is not one that the operation can use on this ring"
+            }
         })
     }
 }
@@ -75,6 +80,7 @@ impl<O> From<Rejected<O>> for io::Error {
     fn from(rejected: Rejected<O>) -> Self {
         match rejected.reason {
             Reason::Forked => RingError::Forked.into(),
+            Reason::Foreign => Self::new(io::ErrorKind::InvalidInput, rejected.reason.to_string()),
             reason => Self::new(io::ErrorKind::WouldBlock, reason.to_string()),
         }
     }

@@ -5,17 +5,19 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
-use std::time::Duration;
 
-use super::op::{Cqe, Operation};
+use super::buf_group::Retired;
+use super::drains::PastDrains;
+use super::fixed::{Fixed, RingId};
+use super::message;
+use super::op::{Cqe, Operation, assert_small};
 use super::raw::squeue::Entry;
-use super::raw::types::{SubmitArgs, Timespec};
 use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, Tried, WaitError};
 use crate::broken::broken;
-use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Table, Terms};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Stored, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
 ///
@@ -28,6 +30,10 @@ where
     pub(super) raw: ManuallyDrop<IoUring<S, C>>,
     table: Shared<Cqe>,
     setup: Setup,
+    pub(super) fixed: Fixed,
+    /// Where entries may wait in the kernel for all before them: what is to be cancelled past those.
+    pub(super) past: Option<PastDrains>,
+    pub(super) retired: Retired,
 }
 
 impl Ring {
@@ -54,6 +60,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             raw: ManuallyDrop::new(raw),
             table: Shared::new(capacity),
             setup,
+            fixed: Fixed::new(),
+            past: None,
+            retired: Retired::default(),
         }
     }
 
@@ -70,6 +79,12 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// The number of operations in flight, and of those whose results nobody has taken.
     pub fn len(&self) -> usize {
         self.table().used() as usize
+    }
+
+    /// The ring's name, which no other has.
+    #[inline]
+    pub fn id(&self) -> RingId {
+        self.fixed.id
     }
 
     /// Whether nothing is in flight, and no result waits.
@@ -111,12 +126,17 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// [`Rejected`] has the operation, and says what is full.
     #[inline]
     pub fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>, Rejected<O>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
+        assert_small::<O>();
         let terms = Terms {
             phase: Phase::Awaited,
             scoped: false,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
-            vtable: None,
+            vtable: O::NOTES.then_some(<O as Stored<Cqe>>::VTABLE),
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms, O::prepare) }?;
@@ -180,7 +200,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline]
-    fn own<O: Operation>(&self, ticket: &Ticket<O>) {
+    pub(super) fn own<O: Operation>(&self, ticket: &Ticket<O>) {
         assert!(ticket.is_of(self.table), "the ticket is another ring's");
     }
 
@@ -233,7 +253,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[cold]
-    fn why_full(&mut self) -> Reason {
+    pub(super) fn why_full(&mut self) -> Reason {
         if self.is_forked() {
             Reason::Forked
         } else {
@@ -286,10 +306,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Submits what is queued, and the cancellations that are due, and waits for `want` completions.
-    fn enter(&mut self, want: usize) -> io::Result<usize> {
+    pub(super) fn enter(&mut self, want: usize) -> io::Result<usize> {
         loop {
-            if self.table().has_unwanted() {
-                self.queue_cancellations(want)?;
+            self.make_ready(want)?;
+            if self.past.is_some() && want > 0 {
+                return self.enter_past_drains(want);
             }
             match self.raw.submit_and_wait(want) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -298,10 +319,22 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
     }
 
+    /// Does what is due before the kernel is entered.
+    #[inline]
+    pub(super) fn make_ready(&mut self, want: usize) -> io::Result<()> {
+        if self.table().has_unwanted() {
+            self.queue_cancellations(want)?;
+        }
+        if self.fixed.is_due() {
+            self.fixed.tidy(&self.raw.submitter());
+        }
+        Ok(())
+    }
+
     /// Queues the cancellations that are due. If completions are wanted, then all of them: what is waited for may
     /// never come without.
     #[cold]
-    fn queue_cancellations(&mut self, want: usize) -> io::Result<()> {
+    pub(super) fn queue_cancellations(&mut self, want: usize) -> io::Result<()> {
         loop {
             while !self.raw.submission().is_full() {
                 let Some(key) = self.table().next_unwanted() else {
@@ -330,7 +363,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Queues a cancellation whose outcome nobody waits for.
-    fn push_cancel(&mut self, key: Key) {
+    pub(super) fn push_cancel(&mut self, key: Key) {
+        if let Some(past) = &mut self.past {
+            return past.add(key);
+        }
         // SAFETY: a cancellation names no memory.
         let _ = unsafe {
             self.raw.push_one(|entry| {
@@ -345,7 +381,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
     }
 
-    /// Takes all completions out of the queue, and answers how many there were of operations in the table.
+    /// Takes all completions out of the queue, and answers how many there were, but for those of nobody.
     #[inline]
     pub(super) fn reap(&mut self) -> usize {
         // SAFETY: the ring is the table's owner.
@@ -354,6 +390,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         let mut count = 0;
         self.raw.take_all(|completion| {
             let Some(slot) = slots.find(Key(completion.user_data())) else {
+                count += usize::from(message::keep(table, completion));
                 return;
             };
             count += 1;
@@ -385,11 +422,11 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
     completion: &C,
 ) -> Option<Found<'table>> {
     let phase = slot.phase();
-    if phase == Phase::Awaited && !is_more(completion) {
+    if phase == Phase::Awaited && is_plain(completion) {
         slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
         return None;
     }
-    if phase == Phase::Tagged && !is_more(completion) && !slot.begun() {
+    if phase == Phase::Tagged && is_plain(completion) && !slot.begun() {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
         return Some(Found { slot, last: true });
     }
@@ -403,16 +440,18 @@ pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     completion: &C,
 ) -> Option<Found<'table>> {
     let slot = slots.find(Key(completion.user_data()))?;
-    let simple = slot.phase() == Phase::Tagged && !is_more(completion) && !slot.begun();
+    let simple = slot.phase() == Phase::Tagged && is_plain(completion) && !slot.begun();
     simple.then(|| {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
         Found { slot, last: true }
     })
 }
 
+/// Whether it is final, and names no buffer, so that there is nothing to note.
 #[inline]
-fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
-    cqueue::more(completion.fields().1)
+fn is_plain<C: cqueue::EntryMarker>(completion: &C) -> bool {
+    const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
+    completion.fields().1 & SPECIAL == 0
 }
 
 #[cold]
@@ -420,8 +459,12 @@ fn is_more<C: cqueue::EntryMarker>(completion: &C) -> bool {
 fn sort_others<'table>(
     table: &Table<Cqe>,
     slot: &'table Slot<Cqe>,
-    completion: Cqe,
+    mut completion: Cqe,
 ) -> Option<Found<'table>> {
+    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Free {
+        // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
+        unsafe { slot.note(&mut completion) };
+    }
     let last = !completion.more() || broken("zero-copy");
     let completion = if slot.is_stream() {
         completion
@@ -459,93 +502,6 @@ fn sort_others<'table>(
         Phase::Done | Phase::Ended | Phase::Ready | Phase::Free => {}
     }
     None
-}
-
-impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
-    /// Cancels what is in flight, of all operations or of those that borrow from a scope, and waits until it is
-    /// over. False if that cannot be known.
-    pub(super) fn drain(&mut self, scoped: bool) -> bool {
-        self.reap();
-        if broken("close") {
-            let table = self.table();
-            for slot in table.in_flight(scoped).filter_map(|key| table.find(key)) {
-                // SAFETY: none; the tests are to show it.
-                unsafe { table.forget(slot) };
-            }
-        }
-        let mut left: Vec<Key> = self.table().in_flight(scoped).collect();
-        for key in &left {
-            self.table().cancel_later(*key);
-        }
-        let mut pause = Duration::from_millis(10);
-        let mut again = false;
-        loop {
-            while let Some(last) = left.last() {
-                if self.table().find(*last).is_some_and(Slot::is_in_flight) {
-                    break;
-                }
-                left.pop();
-            }
-            let Some(last) = left.last() else {
-                return true;
-            };
-            if again {
-                // What was linked behind an operation that is over may only now have begun.
-                self.table().cancel_later(*last);
-            }
-            match self.enter_within(pause) {
-                Err(error) if error.raw_os_error() == Some(libc::ETIME) => {
-                    // A cancellation can miss an operation that is on its way from a worker to a poll.
-                    for key in &left {
-                        self.table().cancel_later(*key);
-                    }
-                    pause = (2 * pause).min(Duration::from_secs(1));
-                }
-                Err(_) if self.raw.completion().is_empty() => return false,
-                _ => {}
-            }
-            again = self.reap() > 0;
-        }
-    }
-
-    /// As `enter(1)`, but fails with `ETIME` when nothing comes for so long, where the kernel can do that: since
-    /// Linux 5.11.
-    fn enter_within(&mut self, pause: Duration) -> io::Result<usize> {
-        if !self.setup.params().is_feature_ext_arg() {
-            return self.enter(1);
-        }
-        if self.table().has_unwanted() {
-            self.queue_cancellations(1)?;
-        }
-        let pause = Timespec::from(pause);
-        let args = SubmitArgs::new().timespec(&pause);
-        match self.raw.submitter().submit_with_args(1, &args) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
-            answer => answer,
-        }
-    }
-}
-
-impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Ring<S, C> {
-    fn drop(&mut self) {
-        if self.is_forked() {
-            // A forked child: the operations are its parent's, which alone can wait for them.
-            // SAFETY: the ring is not used again; its memory is not mapped here.
-            unsafe { ManuallyDrop::drop(&mut self.raw) };
-            return;
-        }
-        if !self.drain(false) {
-            // Never free what the kernel may still use.
-            return;
-        }
-        // SAFETY: the ring is not used again. Nothing is in flight.
-        unsafe { ManuallyDrop::drop(&mut self.raw) };
-        // SAFETY: nothing is in flight.
-        if unsafe { self.table().abandon() } {
-            // SAFETY: the answer says so; the ring ends here.
-            unsafe { self.table.free() };
-        }
-    }
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> AsFd for Ring<S, C> {

@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 use std::mem;
 use std::process;
 
-use super::op::{Cqe, Operation};
+use super::op::{Cqe, Operation, assert_small};
 use super::raw::{cqueue, squeue};
-use super::{Rejected, Ring, Ticket, Token, WaitError};
+use super::{Reason, Rejected, Ring, Ticket, Token, WaitError};
 use crate::inflight::{Phase, Stored, Terms};
 
 /// Where operations with borrowed files and buffers are pushed; see [`Ring::scope`].
@@ -17,10 +17,10 @@ where
     S: squeue::EntryMarker,
     C: cqueue::EntryMarker,
 {
-    ring: &'scope mut Ring<S, C>,
+    pub(super) ring: &'scope mut Ring<S, C>,
     /// How many operations were pushed, and the results of how many were taken: if of all, none borrows any more.
-    pushed: u64,
-    taken: u64,
+    pub(super) pushed: u64,
+    pub(super) taken: u64,
     /// Invariant in both: neither lifetime may shrink, as in [`std::thread::Scope`].
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -114,10 +114,15 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         &mut self,
         operation: O,
     ) -> Result<ScopedTicket<'scope, O>, Rejected<O>> {
+        if !operation.fits(self.ring.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
+        assert_small::<O>();
         let terms = Terms {
             phase: Phase::Awaited,
             scoped: true,
             stream: false,
+            notes: O::NOTES,
             tag: 0,
             vtable: Some(<O as Stored<Cqe>>::VTABLE),
         };
@@ -126,10 +131,7 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         // the closure by 'scope.
         let slot = unsafe { self.ring.start(operation, terms, O::prepare) }?;
         self.pushed += 1;
-        Ok(ScopedTicket {
-            ticket: Ticket::new(slot),
-            scope: PhantomData,
-        })
+        Ok(ScopedTicket::new(Ticket::new(slot)))
     }
 
     /// As [`Ring::wait`].
@@ -182,11 +184,19 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Debug for Scope<'_, '_, S, 
 /// the operation and drops it.
 #[must_use = "dropping a ticket cancels its operation"]
 pub struct ScopedTicket<'scope, O: Operation> {
-    ticket: Ticket<O>,
+    pub(super) ticket: Ticket<O>,
     scope: PhantomData<&'scope mut &'scope ()>,
 }
 
 impl<O: Operation> ScopedTicket<'_, O> {
+    /// The ticket of an operation that was counted as one of a scope.
+    pub(super) fn new(ticket: Ticket<O>) -> Self {
+        Self {
+            ticket,
+            scope: PhantomData,
+        }
+    }
+
     /// As [`Ticket::is_done`].
     pub fn is_done(&self) -> bool {
         self.ticket.is_done()

@@ -5,6 +5,11 @@ use crate::inflight::{Stored, at, read};
 
 // SAFETY: the function takes the operation, where it lies, with its completion.
 unsafe impl<O: Operation> Stored<Cqe> for O {
+    unsafe fn note(payload: *mut u8, completion: &mut Cqe) {
+        // SAFETY: by the caller's promise.
+        unsafe { O::note(at::<O>(payload), completion) };
+    }
+
     unsafe fn discard(payload: *mut u8, completion: Cqe, last: bool) {
         if last {
             // SAFETY: by the caller's promise.
@@ -19,6 +24,11 @@ pub(crate) struct Shots<M>(pub(crate) M);
 
 // SAFETY: as above; each completion becomes an item, whose owner drops it.
 unsafe impl<M: Multishot> Stored<Cqe> for Shots<M> {
+    unsafe fn note(payload: *mut u8, completion: &mut Cqe) {
+        // SAFETY: by the caller's promise; the wrapper is transparent.
+        unsafe { M::note(at::<M>(payload), completion) };
+    }
+
     unsafe fn discard(payload: *mut u8, completion: Cqe, last: bool) {
         // SAFETY: by the caller's promise; the wrapper is transparent.
         drop(unsafe { M::item(at::<M>(payload), completion) });

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use super::op::{Cqe, Multishot};
 use super::raw::{cqueue, squeue};
 use super::stored::Shots;
-use super::{Rejected, Ring, Token};
+use super::{Reason, Rejected, Ring, Token};
 use crate::inflight::{self, Phase, Shared, Slot, Stored, Terms};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -22,10 +22,14 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         &mut self,
         operation: M,
     ) -> Result<Stream<M>, Rejected<M>> {
+        if !operation.fits(self.id()) {
+            return Err(Rejected::new(Reason::Foreign, operation));
+        }
         let terms = Terms {
             phase: Phase::Stream,
             scoped: false,
             stream: true,
+            notes: M::NOTES,
             tag: 0,
             vtable: Some(<Shots<M> as Stored<Cqe>>::VTABLE),
         };
@@ -121,6 +125,11 @@ impl<M> Stream<M> {
     /// Whether the final completion has come, as far as the ring knows. There may be results left to take.
     pub fn is_over(&self) -> bool {
         self.slot().phase() == Phase::Ended
+    }
+
+    /// Whether there are results to take, as far as the ring knows.
+    pub fn has_items(&self) -> bool {
+        self.slot().has_items()
     }
 
     /// The operation's name, for who wants to cancel it.

@@ -56,6 +56,12 @@ impl<O: Operation> Ticket<O> {
         Token(self.slot().key())
     }
 
+    /// The completion of an operation that is over.
+    pub(super) fn completion(&self) -> Cqe {
+        debug_assert!(self.is_done());
+        self.slot().completion()
+    }
+
     /// Lets the operation go on, and drops it with its result when it is over.
     pub fn detach(self) {
         // Not to be dropped, also if dropping the result panics.
@@ -104,7 +110,7 @@ impl<O: Operation> Debug for Ticket<O> {
 }
 
 /// What looking for a result gives: the result, or the ticket, or why it cannot be told.
-pub type Tried<O> = Result<Result<<O as Operation>::Output, Ticket<O>>, WaitError<Ticket<O>>>;
+pub type Tried<O, T = Ticket<O>> = Result<Result<<O as Operation>::Output, T>, WaitError<T>>;
 
 /// Waiting failed; the operation goes on.
 pub struct WaitError<T> {

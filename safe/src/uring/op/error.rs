@@ -27,6 +27,12 @@ impl Error {
         }
     }
 
+    /// An error of our own finding.
+    #[cold]
+    pub(in crate::uring) fn of(opcode: u8, errno: i32) -> Self {
+        Self { opcode, errno }
+    }
+
     /// The operation's name, as io_uring's header has it without its prefix.
     pub fn operation(&self) -> &'static str {
         opcode::name(self.opcode).unwrap_or("an operation")

@@ -2,6 +2,7 @@
 
 use super::{Cqe, Entry, Error, Operation};
 use crate::buf::{IoBuf, IoBufMut};
+use crate::uring::RingId;
 use crate::uring::handle::Handle;
 use crate::uring::raw::{opcode, types};
 
@@ -18,11 +19,11 @@ pub struct Completed<F, B> {
 }
 
 /// The offset that stands for the file's own position.
-const CURRENT: u64 = u64::MAX;
+pub(super) const CURRENT: u64 = u64::MAX;
 
 /// The length that the kernel is told: it transfers no more than this at once.
 #[inline]
-fn length(bytes: usize) -> u32 {
+pub(super) fn length(bytes: usize) -> u32 {
     bytes.min(i32::MAX as usize) as u32
 }
 
@@ -72,6 +73,11 @@ unsafe impl<F: Handle, B: IoBufMut> Operation for Read<F, B> {
     const OPCODE: u8 = opcode::Read::CODE;
 
     type Output = Completed<F, B>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
@@ -128,6 +134,13 @@ impl<F: Handle, B: IoBuf> Write<F, B> {
         self
     }
 
+    /// At the end of the file, wherever that is when the kernel writes. Since Linux 4.16 for files that can.
+    #[inline]
+    pub fn append(mut self) -> Self {
+        self.flags |= types::RwFlags::APPEND;
+        self
+    }
+
     /// `RWF_*`, see pwritev2(2).
     #[inline]
     pub fn flags(mut self, flags: types::RwFlags) -> Self {
@@ -141,6 +154,11 @@ unsafe impl<F: Handle, B: IoBuf> Operation for Write<F, B> {
     const OPCODE: u8 = opcode::Write::CODE;
 
     type Output = Completed<F, B>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.file.fits(ring)
+    }
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {

@@ -1,18 +1,102 @@
 //! Operations: what to do, with which file and which memory. A value of one of these types does nothing until
 //! it is given to a [`Ring`](super::Ring), which owns it until the operation is over.
 
+mod accept;
+mod advice;
+mod answered;
+mod cancel;
+mod clock;
+mod close;
+mod command;
+mod control;
+mod direct;
+mod end;
+mod epoll;
 mod error;
 mod file;
+mod fixed;
+mod futex;
+mod inject;
+mod link;
+mod link_timeout;
+mod message;
+mod msg_flags;
+mod names;
 mod nop;
+mod offload;
+mod open;
+mod outcome;
+mod path;
+mod pipe;
+mod poll;
+mod recv;
+mod recv_msg_multishot;
+mod register_file;
+mod ring_message;
+mod select;
+mod send;
+mod socket;
+mod sockopt;
+mod space;
+mod statx;
+mod sync;
+mod timeout;
+mod vectored;
+mod waitid;
+mod xattr;
 
 use std::cell::Cell;
 
+pub use accept::{Accept, AcceptMultishot};
+pub use advice::{Fadvise, FileAdvice, Madvise, MemoryAdvice};
+pub use answered::Answered;
+pub use cancel::{Cancel, CancelAll, Cancelled, NoFile, OnFile};
+pub use clock::Clock;
+pub use close::{Close, CloseFixed};
+pub use command::{Command, Commanded, LargeCommand};
+pub use control::{ControlMessage, ReceivedControl, SentControl};
+pub use direct::{Destination, Direct, Opens};
+pub use end::{End, Ended};
+pub use epoll::{EpollChanged, EpollCtl, EpollEvents, EpollWait};
 pub use error::Error;
 pub use file::{Completed, Read, Write};
+pub use fixed::{ReadFixed, WriteFixed};
+pub use futex::{FutexWait, FutexWaitAny, FutexWake, FutexWord, Part, Wake, WokenAny};
+pub use inject::Inject;
+pub use link::{Drain, Linked, drain, hard_link, link};
+pub use link_timeout::{Expiry, LinkTimeout, with_timeout};
+pub use message::{Received, RecvMsg, RecvMsgSelect, SendMsg, SendMsgZc};
+pub use names::{Link, Mkdir, Rename, Symlink, Unlink};
 pub use nop::Nop;
+pub use offload::{Offload, offload};
+pub use open::{Open, Open2};
+pub use outcome::{Buffered, Outcome};
+pub use path::{PathArg, path};
+pub use pipe::{DirectPipe, Moved, Pipe, PipeEnds, Splice, Tee};
+pub use poll::{Poll, PollMultishot, PollUpdate};
+pub use recv::Recv;
+pub use recv_msg_multishot::{Message, RecvMsgMultishot};
+pub use register_file::{InstallFixed, RegisterFile};
+pub use ring_message::RingMessage;
+pub use select::{
+    ReadMultishot, ReadSelect, RecvBundle, RecvBundleMultishot, RecvMultishot, RecvSelect,
+};
+pub use send::{Send, SendTo, SendZc, Sent};
+pub use socket::{Bind, Connect, Listen, Shutdown, Socket, SocketType};
+pub use sockopt::{
+    BytesToReceive, BytesToSend, GetSockName, GetSockOpt, SetSockOpt, SockOpt, SockOptValue,
+};
+pub use space::{Fallocate, Ftruncate};
+pub use statx::{Status, Statx};
+pub use sync::{Fsync, SyncFileRange};
+pub use timeout::{Elapsed, Timeout, TimeoutMultishot, TimeoutRemove, TimeoutUpdate};
+pub use vectored::{Buffers, ReadVectored, WriteVectored};
+pub use waitid::{ChildStatus, How, NoPidfd, WaitId};
+pub use xattr::{FGetXattr, FSetXattr, GetXattr, SetXattr};
 
+use super::RingId;
 use super::raw::cqueue;
-pub use super::raw::squeue::Entry;
+pub use super::raw::squeue::{Entry, Entry128};
 
 /// A completion, as the kernel posted it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,8 +166,33 @@ pub unsafe trait Operation: Sized {
     /// The opcode, for error messages.
     const OPCODE: u8;
 
+    /// Whether the entry has 128 bytes. Then the type is a [`LargeOperation`], and what pushes others does not
+    /// compile for it.
+    const LARGE: bool = false;
+
     /// What comes back when the operation is over.
     type Output;
+
+    /// Whether [`note`](Self::note) is to be called.
+    const NOTES: bool = false;
+
+    /// Sees a completion that names a provided buffer when the ring takes it from the kernel: in the order in which
+    /// the kernel posted the completions of all operations, which tickets and streams may change. What it changes
+    /// in the completion, `complete` sees. It must not panic, nor run code that is not its own.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a value for which `prepare` was called and which lies where it did then, `cqe` is a
+    /// completion of it, and each completion is given once. The kernel may be using the value's memory.
+    unsafe fn note(_this: *mut Self, _cqe: &mut Cqe) {}
+
+    /// Whether the operation can go to this ring. Fixed files and buffers are of one; an operation that has none
+    /// need not say anything.
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        let _ = ring;
+        true
+    }
 
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.
@@ -97,6 +206,22 @@ pub unsafe trait Operation: Sized {
     /// sends, then the result is from
     /// that, the flags are of both, and `extra[1]` has the result of the final one.
     unsafe fn complete(self, cqe: Cqe) -> Self::Output;
+}
+
+/// An operation whose entry has 128 bytes: [`Ring::push_large`](super::Ring::push_large) takes it.
+///
+/// # Safety
+///
+/// As for [`Operation`], of the entry that `prepare_large` leaves. [`Operation::LARGE`] holds.
+pub unsafe trait LargeOperation: Operation {
+    /// As [`Operation::prepare`], which is not called.
+    fn prepare_large(&mut self, entry: &mut Entry128);
+}
+
+/// Keeps operations out whose entries would lack their second half.
+#[inline(always)]
+pub(super) fn assert_small<O: Operation>() {
+    const { assert!(!O::LARGE, "only `push_large` takes this operation") };
 }
 
 /// An operation that gives many results, until it ends.
@@ -114,6 +239,26 @@ pub unsafe trait Multishot: Sized {
 
     /// What comes back at the end.
     type Rest;
+
+    /// Whether [`note`](Self::note) is to be called.
+    const NOTES: bool = false;
+
+    /// Sees a completion that names a provided buffer when the ring takes it from the kernel: in the order in which
+    /// the kernel posted the completions of all operations, which tickets and streams may change. What it changes
+    /// in the completion, `item` sees. It must not panic, nor run code that is not its own.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a value for which `prepare` was called and which lies where it did then, `cqe` is a
+    /// completion of it, and each completion is given once. The kernel may be using the value's memory.
+    unsafe fn note(_this: *mut Self, _cqe: &mut Cqe) {}
+
+    /// As [`Operation::fits`].
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        let _ = ring;
+        true
+    }
 
     /// Assigns the entry, all of it: what was there before is another's. The user data is not the operation's: it
     /// is overwritten.

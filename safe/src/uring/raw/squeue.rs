@@ -310,6 +310,16 @@ impl<'a, E: EntryMarker> SubmissionQueue<'a, E> {
         Ok(())
     }
 
+    /// Where the next entry goes, for [`take_back`](Self::take_back).
+    pub(crate) fn position(&self) -> u32 {
+        self.index.position()
+    }
+
+    /// Takes back what was pushed since `position` was asked for; the kernel has not been shown it.
+    pub(crate) fn take_back(&mut self, position: u32) {
+        self.index.advance_to(position);
+    }
+
     /// Writes an entry where it lies in the queue, which saves a copy: `fill` gets the slot, zeroed, and what
     /// it leaves there is pushed. Fails without calling `fill` if there is no room.
     ///

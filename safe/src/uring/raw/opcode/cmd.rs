@@ -214,7 +214,7 @@ fn set_bytes(entry: &mut Entry128, cmd: &[u8; 80]) {
 
 /// The command as the driver finds it in the entry: it leaves the last 8 of the 80 bytes alone.
 #[inline]
-fn nvme_bytes(cmd: &nvme_uring_cmd) -> [u8; 80] {
+pub(crate) fn nvme_bytes(cmd: &nvme_uring_cmd) -> [u8; 80] {
     // A struct without padding: its fields add up to its size.
     const _: () = assert!(size_of::<nvme_uring_cmd>() == 72);
     let mut bytes = [0; 80];

@@ -237,6 +237,7 @@ mod xattr;
 
 pub use buffers::*;
 pub use cancel::*;
+pub(crate) use cmd::nvme_bytes;
 pub use cmd::*;
 pub use file::*;
 pub use fs::*;

@@ -102,6 +102,24 @@ bitflags! {
         const _ = !0;
     }
 
+    /// `RESOLVE_*`: what a path may not lead through, see openat2(2).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct ResolveFlags: u64 {
+        /// Another mount (`EXDEV`).
+        const NO_XDEV = libc::RESOLVE_NO_XDEV;
+        /// A link of the kernel's own, as in `/proc/self/fd` (`ELOOP`).
+        const NO_MAGICLINKS = libc::RESOLVE_NO_MAGICLINKS;
+        /// A symbolic link (`ELOOP`).
+        const NO_SYMLINKS = libc::RESOLVE_NO_SYMLINKS;
+        /// What is not below the directory (`EXDEV`).
+        const BENEATH = libc::RESOLVE_BENEATH;
+        /// As `BENEATH`, with the directory as root: what leads out of it leads to it.
+        const IN_ROOT = libc::RESOLVE_IN_ROOT;
+        /// What is not cached (`EAGAIN`). Since Linux 5.12.
+        const CACHED = libc::RESOLVE_CACHED;
+        const _ = !0;
+    }
+
     /// `SOCK_*`: what an accepted socket is like, see accept4(2).
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct SocketFlags: u32 {

@@ -1,0 +1,138 @@
+//! Messages from ring to ring.
+//!
+//! A message is a completion whose user data the sender chooses. So that none can ever pass for the completion of
+//! an operation, the key in it has an index that no slot has.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use super::Ring;
+use super::op::Cqe;
+use super::raw::register::send_msg_ring;
+use super::raw::squeue::Entry;
+use super::raw::types::{Fd, sealed::UseFixed};
+use super::raw::{cqueue, opcode, squeue};
+use crate::inflight::{Kept, Key, Table};
+
+/// Keeps a completion that no operation waits for, if it is a message; answers that.
+#[cold]
+pub(super) fn keep<C: cqueue::EntryMarker>(table: &Table<Cqe>, completion: &C) -> bool {
+    let key = Key(completion.user_data());
+    let is_one = key.index() == Key::MESSAGE;
+    if is_one {
+        table.push_message(Kept {
+            key,
+            completion: Cqe::of(completion),
+            last: true,
+        });
+    }
+    is_one
+}
+
+/// The entry that sends a message.
+pub(super) fn entry(ring: impl UseFixed, message: u64) -> Entry {
+    // The kernel passes on both numbers as they are.
+    let user_data = (message >> 32) << 32 | u64::from(Key::MESSAGE);
+    opcode::MsgRingData::new(ring, message as u32 as i32, user_data, None).build()
+}
+
+impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
+    /// Where others can send messages to this ring: with [`op::RingMessage`](super::op::RingMessage) from another ring, and
+    /// with [`Mailbox::send`] from a thread without one.
+    ///
+    /// ```
+    /// #![forbid(unsafe_code)]
+    /// use std::thread;
+    ///
+    /// use safe::uring::{Ring, op};
+    ///
+    /// let mut ring = Ring::new(8)?;
+    /// let mailbox = ring.mailbox()?;
+    /// let sender = thread::spawn(move || {
+    ///     let mut ring = Ring::new(8)?;
+    ///     let sent = ring.push(op::RingMessage::new(mailbox, 42))?;
+    ///     ring.wait(sent)?.result?;
+    ///     Ok::<(), std::io::Error>(())
+    /// });
+    /// assert_eq!(ring.next_message()?, 42);
+    /// sender.join().unwrap()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the ring's descriptor cannot be duplicated.
+    pub fn mailbox(&self) -> io::Result<Mailbox> {
+        let ring = self.as_fd().try_clone_to_owned()?;
+        Ok(Mailbox {
+            ring: Arc::new(ring),
+        })
+    }
+
+    /// Waits for the next message. Submits what is queued if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel cannot be asked. A signal does not interrupt it.
+    pub fn next_message(&mut self) -> io::Result<u64> {
+        loop {
+            if let Some(message) = self.taken_message() {
+                return Ok(message);
+            }
+            self.advance()?;
+        }
+    }
+
+    /// The next message, if there is one. Makes no system call unless completions wait in the kernel to be
+    /// fetched; does not submit what is queued.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_message`](Self::next_message).
+    pub fn try_message(&mut self) -> io::Result<Option<u64>> {
+        if let Some(message) = self.taken_message() {
+            return Ok(Some(message));
+        }
+        self.poll()?;
+        Ok(self.taken_message())
+    }
+
+    fn taken_message(&mut self) -> Option<u64> {
+        let Kept {
+            key, completion, ..
+        } = self.table().pop_message()?;
+        Some((key.0 >> 32) << 32 | u64::from(completion.result as u32))
+    }
+}
+
+/// Where a ring takes messages, for any thread.
+///
+/// It has a descriptor of the ring, and keeps it open. A message cannot be taken for the completion of an operation,
+/// whatever its number. Code that is not of this crate, and puts completions with a user data of its own choice
+/// into a ring by its descriptor, needs `unsafe` for that, and must not do it to this one.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    ring: Arc<OwnedFd>,
+}
+
+impl Mailbox {
+    /// Sends a message at once, from a thread that needs no ring. Since Linux 6.13.
+    ///
+    /// Messages that the ring does not take are kept there, in memory that grows.
+    ///
+    /// # Errors
+    ///
+    /// `EOWNERDEAD` if the ring's thread is gone, as far as the kernel knows, `EOVERFLOW` if its completion queue is full.
+    pub fn send(&self, message: u64) -> io::Result<()> {
+        let entry = entry(Fd(self.ring.as_raw_fd()), message);
+        // SAFETY: whoever reaps the ring knows a message by its key, which is no operation's.
+        unsafe { send_msg_ring(&entry) }
+    }
+}
+
+impl AsFd for Mailbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}

@@ -1,0 +1,237 @@
+//! Fixed buffers, against the kernel.
+
+#![forbid(unsafe_code)]
+
+mod support {
+    pub(crate) mod run;
+}
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
+use safe::uring::{FixedBuf, LeaseError, Reason, Registered as _, Ring, op};
+use support::run::{file, pattern, ring, run};
+
+#[test]
+fn registered_bytes_are_read_and_written() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(3, 8192).expect("buffers");
+    assert_eq!((buffers.count(), buffers.size()), (3, 8192));
+    let data = pattern(8192);
+    let mut buf = buffers.take().expect("a free one");
+    assert!(buf.iter().all(|byte| *byte == 0));
+    buf.copy_from_slice(&data);
+    let done = run(&mut ring, op::WriteFixed::new(file(b""), buf).at(0));
+    assert_eq!(done.result, Ok(8192));
+    let into = buffers.lease(2, 100..5100).expect("free");
+    let done = run(&mut ring, op::ReadFixed::new(done.file, into).at(1000));
+    assert_eq!(done.result, Ok(5000));
+    assert!(done.buf[..] == data[1000..6000]);
+    // Less than was leased, and at the end of the file.
+    let mut into = done.buf;
+    into.fill(7);
+    let done = run(
+        &mut ring,
+        op::ReadFixed::new(done.file, into).at(0).limit(10),
+    );
+    assert_eq!(done.result, Ok(10));
+    assert_eq!(done.buf[..12], [&data[..10], &[7, 7]].concat());
+    let done = run(
+        &mut ring,
+        op::WriteFixed::new(done.file, done.buf).append().limit(12),
+    );
+    assert_eq!(done.result, Ok(12));
+    assert_eq!(done.file.metadata().expect("a status").len(), 8204);
+    // Leases are buffers for other operations too.
+    let done = run(&mut ring, op::Read::new(done.file, done.buf).at(8200));
+    assert_eq!(
+        (done.result, &done.buf[..4]),
+        (Ok(4), &[data[8], data[9], 7, 7][..])
+    );
+    // The file's own position.
+    let plain = file(b"abcdef");
+    let done = run(&mut ring, op::ReadFixed::new(plain, done.buf).limit(2));
+    let done = run(&mut ring, op::ReadFixed::new(done.file, done.buf).limit(2));
+    assert_eq!(&done.buf[..2], b"cd");
+}
+
+#[test]
+fn bytes_are_lent_to_one_or_to_readers() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(2, 100).expect("buffers");
+    assert_eq!(buffers.lease(2, ..).err(), Some(LeaseError::Range));
+    assert_eq!(buffers.lease(0, ..101).err(), Some(LeaseError::Range));
+    assert_eq!(buffers.lease(0, 5..5).err(), Some(LeaseError::Range));
+    assert_eq!(
+        buffers.lease(0, ..=usize::MAX).err(),
+        Some(LeaseError::Range)
+    );
+    let low = buffers.lease(0, ..50).expect("free");
+    assert_eq!(buffers.lease(0, 49..51).err(), Some(LeaseError::Taken));
+    assert_eq!(buffers.share(0, 49..51).err(), Some(LeaseError::Taken));
+    let high = buffers.lease(0, 50..).expect("free");
+    assert_eq!((high.len(), high.index()), (50, 0));
+    assert_eq!(buffers.take().expect("a whole one").index(), 1);
+    let shared = low.share();
+    let again = shared.clone();
+    let overlapping = buffers.share(0, 10..20).expect("shared");
+    assert_eq!(buffers.lease(0, 10..20).err(), Some(LeaseError::Taken));
+    let shared = shared.unshare().expect_err("there is another");
+    drop(again);
+    let shared = shared.unshare().expect_err("somebody has a part");
+    drop(overlapping);
+    let mut alone = shared.unshare().expect("alone");
+    alone[0] = 9;
+    drop((alone, high));
+    let whole = buffers.lease(0, ..).expect("free again");
+    assert_eq!(whole[0], 9);
+    let error: std::io::Error = LeaseError::Taken.into();
+    assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+}
+
+#[test]
+fn all_buffers_of_a_large_pool_are_taken_and_given_back() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(200, 64).expect("buffers");
+    for _ in 0..2 {
+        let mut all: Vec<FixedBuf> = std::iter::from_fn(|| buffers.take()).collect();
+        assert_eq!(all.len(), 200);
+        for (number, buf) in (0..).zip(&mut all) {
+            buf.fill(number);
+        }
+        let mut indices: Vec<u16> = all.iter().map(|buf| buf.index()).collect();
+        indices.sort_unstable();
+        assert!(indices.iter().copied().eq(0..200));
+        for (number, buf) in (0u8..).zip(&all) {
+            assert!(buf.iter().all(|byte| *byte == number));
+        }
+    }
+}
+
+#[test]
+fn readers_write_from_the_same_bytes_at_once() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(1, 4096).expect("buffers");
+    let mut buf = buffers.take().expect("free");
+    buf.copy_from_slice(&pattern(4096));
+    let shared = buf.share();
+    let tickets: Vec<_> = (0..8)
+        .map(|_| {
+            ring.push(op::WriteFixed::new(file(b""), shared.clone()).at(0))
+                .expect("room")
+        })
+        .collect();
+    drop(shared);
+    assert!(buffers.lease(0, ..1).is_err());
+    for ticket in tickets {
+        let done = ring.wait(ticket).expect("a result");
+        assert_eq!(done.result, Ok(4096));
+        drop(done.buf);
+        let read = run(
+            &mut ring,
+            op::Read::new(done.file, Vec::with_capacity(4096)).at(0),
+        );
+        assert!(read.buf == pattern(4096));
+    }
+    assert!(buffers.lease(0, ..1).is_ok());
+}
+
+#[test]
+fn bytes_in_flight_are_nobody_elses() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(1, 4096).expect("buffers");
+    let (reader, mut writer) = UnixStream::pair().expect("sockets");
+    let lease = buffers.lease(0, 10..20).expect("free");
+    let ticket = ring.push(op::ReadFixed::new(reader, lease)).expect("room");
+    ring.submit().expect("submitted");
+    assert_eq!(buffers.lease(0, 19..21).err(), Some(LeaseError::Taken));
+    let beside = buffers.lease(0, 20..).expect("free");
+    writer.write_all(b"0123456789abc").expect("written");
+    let done = ring.wait(ticket).expect("a result");
+    assert_eq!(&done.buf[..], b"0123456789");
+    assert!(beside.iter().all(|byte| *byte == 0));
+    // Dropped in flight, the bytes come back when the operation is over, not before.
+    let (reader, _writer) = UnixStream::pair().expect("sockets");
+    let ticket = ring
+        .push(op::ReadFixed::new(reader, done.buf))
+        .expect("room");
+    ring.submit().expect("submitted");
+    drop(ticket);
+    assert_eq!(buffers.lease(0, 10..20).err(), Some(LeaseError::Taken));
+    while !ring.is_empty() {
+        run(&mut ring, op::Nop::new()).expect("nothing fails");
+    }
+    buffers.lease(0, 10..20).expect("free");
+}
+
+#[test]
+fn leases_outlive_their_ring() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(2, 4096).expect("buffers");
+    let mut lease = buffers.take().expect("free");
+    lease.fill(5);
+    let (reader, _writer) = UnixStream::pair().expect("sockets");
+    let other = buffers.take().expect("free");
+    let ticket = ring.push(op::ReadFixed::new(reader, other)).expect("room");
+    ring.submit().expect("submitted");
+    drop((ring, buffers));
+    assert!(lease.iter().all(|byte| *byte == 5));
+    lease.fill(6);
+    drop(ticket);
+    let shared = lease.share();
+    assert_eq!(shared[4095], 6);
+}
+
+#[test]
+fn another_rings_buffers_are_refused() {
+    let (mut ring, mut other) = (ring(), ring());
+    let buffers = ring.register_buffers(2, 64).expect("buffers");
+    other.register_buffers(2, 64).expect("buffers");
+    let rejected = other
+        .push(op::ReadFixed::new(
+            file(b"data"),
+            buffers.take().expect("free"),
+        ))
+        .expect_err("foreign");
+    assert_eq!(rejected.reason(), Reason::Foreign);
+    let shared = buffers.share(1, ..).expect("free");
+    let rejected = other
+        .push(op::WriteFixed::new(file(b""), shared))
+        .expect_err("foreign");
+    assert_eq!(rejected.reason(), Reason::Foreign);
+}
+
+#[test]
+fn what_cannot_be_registered_says_why() {
+    let mut ring = ring();
+    assert!(ring.buffers().is_none());
+    let refused = |ring: &mut Ring, count, size| {
+        let refused = ring.register_buffers(count, size);
+        refused.expect_err("refused").raw_os_error()
+    };
+    assert_eq!(refused(&mut ring, 0, 64), Some(libc::EINVAL));
+    assert_eq!(refused(&mut ring, 1, 0), Some(libc::EINVAL));
+    assert_eq!(refused(&mut ring, 16385, 1), Some(libc::EINVAL));
+    assert_eq!(refused(&mut ring, 1, usize::MAX), Some(libc::EFAULT));
+    assert_eq!(refused(&mut ring, 1, (1 << 30) + 1), Some(libc::EFAULT));
+    ring.register_buffers(1, 64).expect("buffers");
+    assert_eq!(refused(&mut ring, 1, 64), Some(libc::EBUSY));
+    assert_eq!(ring.buffers().expect("buffers").size(), 64);
+}
+
+#[test]
+fn a_fixed_file_and_a_fixed_buffer_go_together() {
+    let mut ring = ring();
+    ring.register_files(1, 0).expect("a table");
+    let buffers = ring.register_buffers(1, 4096).expect("buffers");
+    let (mut reader, writer) = UnixStream::pair().expect("sockets");
+    let fixed = ring.register_file(writer).expect("a slot");
+    let mut buf = buffers.take().expect("free");
+    buf.copy_from_slice(&pattern(4096));
+    let ticket = ring.push(op::WriteFixed::new(fixed, buf)).expect("room");
+    drop(ring.wait(ticket).expect("a result"));
+    ring.submit().expect("submitted");
+    let mut read = Vec::new();
+    reader.read_to_end(&mut read).expect("the file is closed");
+    assert!(read == pattern(4096));
+}
