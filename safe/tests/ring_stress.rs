@@ -3,6 +3,8 @@
 //!
 //! `RING_STRESS=10000000` runs that many, of the mixed ones; `RING_SEED` chooses others.
 
+#[cfg(ring_broken)]
+mod broken;
 mod quarantine;
 
 use std::cell::Cell;
@@ -414,4 +416,13 @@ fn cancelled_reads_leave_their_slots_to_others() {
     }
     assert_eq!(Rc::strong_count(&file), 1);
     quarantine::check();
+}
+
+#[cfg(ring_broken)]
+#[test]
+fn the_tests_notice() {
+    broken::each_is_noticed(&[
+        ("drop", "mixed_operations_agree_with_a_model"),
+        ("close", "mixed_operations_agree_with_a_model"),
+    ]);
 }
