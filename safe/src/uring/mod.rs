@@ -54,6 +54,18 @@
 //! A ring stays on the thread that made it, and so do its tickets: that lets the kernel leave out all locking
 //! (`IORING_SETUP_SINGLE_ISSUER`), and the table too. Several threads have a ring each. Other event loops wait for
 //! the ring's descriptor, which is readable when completions are there.
+//!
+//! ```compile_fail,E0277
+//! let ring = safe::uring::Ring::new(1)?;
+//! std::thread::spawn(move || drop(ring));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! ```compile_fail,E0277
+//! let ring = safe::uring::Ring::new(1)?;
+//! std::thread::scope(|threads| drop(threads.spawn(|| ring.len())));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod addr;
 mod buf_group;
