@@ -46,9 +46,9 @@ pub enum SetupReason {
     },
     /// `EPERM`: the process runs under a seccomp filter, and nothing else explains the refusal.
     Seccomp,
-    /// `ENOMEM`: the limit on locked memory, in bytes. Kernels before 5.12 and from about 6.16 to 7.1 count
-    /// the memory of rings, unless the process has `CAP_IPC_LOCK`. What closed rings used is given
-    /// back a moment after.
+    /// `ENOMEM`: the limit on locked memory, in bytes. Kernels before 5.12 (of 5.10 those before 5.10.162) and
+    /// from about 6.14 to 7.1 count the memory of rings, unless the process has `CAP_IPC_LOCK`. What closed
+    /// rings used is given back a moment after.
     Memlock {
         /// `RLIMIT_MEMLOCK`, the soft limit.
         limit: u64,

@@ -322,6 +322,107 @@ fn cancel_stops_what_runs() {
         assert_eq!(request.wait().result, Err(Error::Canceled));
     }
     assert_eq!(posix::cancel_all(&reader), Ok(Cancel::AllDone));
+    // What borrows is found as well, and a write among the reads runs on.
+    let mut byte = [0];
+    posix::scope(|scope| {
+        let lent = scope.submit(Read::new(&reader, &mut byte[..])).unwrap();
+        assert_eq!(posix::cancel_all(&reader), Ok(Cancel::Canceled));
+        assert!(lent.is_over());
+        assert_eq!(lent.wait().result, Err(Error::Canceled));
+    });
+    let (file, mut peer) = pipe();
+    let file = Arc::new(file);
+    let write = begun(&file, &mut peer);
+    let read = Read::new(file.clone(), vec![0; 1]).submit().unwrap();
+    assert_eq!(posix::cancel_all(&file), Ok(Cancel::NotCanceled));
+    assert_eq!(read.wait().result, Err(Error::Canceled));
+    peer.read_exact(&mut vec![0; TOO_MUCH - 1]).unwrap();
+    assert_eq!(write.wait().result, Ok(TOO_MUCH));
+}
+
+#[test]
+fn a_list_in_a_scope_lends_from_the_stack() {
+    let file = file(20);
+    let (mut head, mut tail) = ([0; 4], [0; 4]);
+    let results = posix::scope(|scope| {
+        let list = [
+            Read::new(&file, &mut head[..]).into(),
+            Read::new(&file, &mut tail[..]).at(u64::MAX).into(),
+            Fsync::new(&file).into(),
+        ];
+        let all = scope.run_list(list).into_iter();
+        all.map(|done| done.result).collect::<Vec<_>>()
+    });
+    assert_eq!(results, [Ok(4), Err(Error::Offset), Ok(0)]);
+    assert_eq!((head, tail), ([0, 1, 2, 3], [0; 4]));
+
+    let (tell, told) = std::sync::mpsc::channel();
+    posix::scope(|scope| {
+        let list = [Read::new(&file, &mut tail[..]).at(10).into()];
+        let call = Notification::call(move || tell.send(()).unwrap());
+        let members = scope.submit_list(list, call).unwrap();
+        told.recv().unwrap();
+        assert!(members.iter().all(|member| member.is_over()));
+        // Forgotten, the list is the scope's.
+        std::mem::forget(members);
+    });
+    assert_eq!(tail, [10, 11, 12, 13]);
+}
+
+#[test]
+fn a_sync_in_a_list_comes_after_the_writes_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let file = Arc::new(File::create(&path).unwrap());
+    let read_only = Arc::new(File::open(&path).unwrap());
+    const LEN: usize = 1 << 20;
+    for sync in [Fsync::new, Fsync::data] {
+        let write = |i| Write::new(file.clone(), vec![i; LEN]).at(u64::from(i) * LEN as u64);
+        let list = [
+            write(0).into(),
+            // It fails, and the sync succeeds all the same.
+            Write::new(read_only.clone(), vec![1]).into(),
+            write(1).into(),
+            sync(file.clone()).into(),
+        ];
+        let members = posix::submit_list(list, Notification::none()).unwrap();
+        let _ = posix::suspend([members[3].pending()], None).unwrap();
+        assert!(members[0].is_over() && members[2].is_over());
+        let results: Vec<_> = members
+            .into_iter()
+            .map(|member| member.wait())
+            .map(|done| (done.result, done.buf.len()))
+            .collect();
+        let failed = Err(Error::Os(libc::EBADF));
+        assert_eq!(
+            results,
+            [(Ok(LEN), LEN), (failed, 1), (Ok(LEN), LEN), (Ok(0), 0)]
+        );
+    }
+    // A sync that fails is told of itself.
+    let (socket, _peer) = pipe();
+    let list = [Fsync::data(Arc::new(socket)).into()];
+    let done: Vec<posix::Completed<usize, _, Vec<u8>>> = posix::run_list(list);
+    assert_eq!(done[0].result, Err(Error::Os(libc::EINVAL)));
+}
+
+/// musl keeps what it knows of a descriptor's number a moment longer than the result takes.
+#[test]
+fn a_number_that_is_used_again_is_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, b"0123456789").unwrap();
+    for _ in 0..1000 {
+        let (reader, mut writer) = pipe();
+        writer.write_all(b"x").unwrap();
+        let done = Read::new(reader, vec![0; 1]).submit().unwrap().wait();
+        assert_eq!(done.result, Ok(1));
+        drop(done);
+        let mut file = File::open(&path).unwrap();
+        io::Seek::seek(&mut file, io::SeekFrom::End(0)).unwrap();
+        let done = Read::new(file, vec![0; 4]).at(3).submit().unwrap().wait();
+        assert_eq!((done.result, &done.buf[..]), (Ok(4), &b"3456"[..]));
+    }
 }
 
 #[test]

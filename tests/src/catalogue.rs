@@ -24,14 +24,34 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_op::FILES,
     },
     Area {
+        name: "uring/cmd",
+        title: "io_uring: commands to drivers",
+        cases: cases::uring_cmd::FILES,
+    },
+    Area {
         name: "uring/setup",
-        title: "io_uring: set-up and registration",
+        title: "io_uring: set-up and entering",
         cases: cases::uring_setup::FILES,
+    },
+    Area {
+        name: "uring/register",
+        title: "io_uring: registration",
+        cases: cases::uring_register::FILES,
     },
     Area {
         name: "uring/query",
         title: "io_uring: probe and query",
         cases: cases::uring_query::FILES,
+    },
+    Area {
+        name: "uring/filter",
+        title: "io_uring: filters, and restrictions of tasks",
+        cases: cases::uring_filter::FILES,
+    },
+    Area {
+        name: "uring/zcrx",
+        title: "io_uring: zero-copy receive",
+        cases: cases::uring_zcrx::FILES,
     },
     Area {
         name: "aio",
@@ -49,6 +69,14 @@ pub static AREAS: &[Area] = &[
         cases: cases::harness::FILES,
     },
 ];
+
+/// The area of a case.
+pub fn area_of(id: &str) -> Option<&'static Area> {
+    AREAS.iter().find(|area| {
+        let rest = id.strip_prefix(area.name);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    })
+}
 
 /// All cases in the order of the report.
 pub fn catalogue() -> Vec<&'static Case> {
@@ -154,6 +182,14 @@ mod tests {
                 case.id,
                 case.since
             );
+        }
+    }
+
+    #[test]
+    fn who_overwrites_a_device_is_alone() {
+        for case in catalogue() {
+            let overwrites = case.requires.iter().any(|r| r.variable().is_some());
+            assert!(case.alone || !overwrites, "{}", case.id);
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::case::{Case, Stop};
 use crate::kernel::{Kernel, Version};
-use crate::requirement::{self, Requirement};
+use crate::requirement::Requirement;
 use crate::support::names::Errno;
 
 /// The surroundings of one running case.
@@ -87,14 +87,21 @@ impl Context {
         }
     }
 
+    /// The device to overwrite that the case [requires](crate::case::Case::requires).
+    pub fn device(&self, required: Requirement) -> Result<PathBuf, Stop> {
+        required
+            .device()
+            .map_err(|missing| Stop::Skipped { missing })
+    }
+
     /// The block device to overwrite: for cases that require [`Requirement::BlockDevice`].
     pub fn block_device(&self) -> Result<PathBuf, Stop> {
-        requirement::device(requirement::BLOCK_DEVICE).map_err(|missing| Stop::Skipped { missing })
+        self.device(Requirement::BlockDevice)
     }
 
     /// The NVMe namespace to overwrite: for cases that require [`Requirement::Nvme`].
     pub fn nvme(&self) -> Result<PathBuf, Stop> {
-        requirement::device(requirement::NVME).map_err(|missing| Stop::Skipped { missing })
+        self.device(Requirement::Nvme)
     }
 
     /// Stops at the first requirement of the case that is not met.

@@ -64,15 +64,81 @@ pub static DEVIATIONS: &[Deviation] = &[
     in_5_10("uring/op/files_update/slots"),
     in_5_10("uring/op/openat/direct"),
     in_5_10("uring/op/send/waitall"),
+    lacking(
+        "uring/register/files2/tag-unregister",
+        (5, 10, 162),
+        (6, 13, 0),
+        "the tags of a table that is unregistered are forgotten; seen on 5.10.262, 6.1.192 and 6.12.117",
+    ),
+    in_5_10("IORING_REGISTER_BUFFERS2"),
+    in_5_10("IORING_REGISTER_BUFFERS_UPDATE"),
+    in_5_10("IORING_REGISTER_FILES2"),
+    in_5_10("IORING_REGISTER_FILES_SKIP"),
+    in_5_10("IORING_REGISTER_FILES_UPDATE2"),
+    in_5_10("IORING_REGISTER_IOWQ_AFF"),
+    in_5_10("IORING_REGISTER_IOWQ_MAX_WORKERS"),
+    lacking(
+        "uring/op/async_cancel/userdata-fd",
+        (6, 1, 0),
+        (6, 2, 0),
+        "6.1.192 takes the flags together and goes by the descriptor alone",
+    ),
+    in_5_10("uring/setup/iopoll_device/sqpoll"),
     in_6_1("IORING_ASYNC_CANCEL_USERDATA"),
+    Deviation::backport(MIN_LEFT, Version::new(6, 12, 107), MIN_LEFT_HERE),
+    Deviation::backport(MIN_LEFT, Version::new(6, 18, 44), MIN_LEFT_HERE),
+    Deviation::backport(MIN_LEFT, Version::new(7, 0, 13), MIN_LEFT_HERE),
     in_6_1("IORING_SEND_ZC_REPORT_USAGE"),
     Deviation::backport("uring/op/nop/bad", Version::new(5, 10, 223), NOP_FLAGS),
     Deviation::backport("uring/op/nop/bad", Version::new(6, 1, 176), NOP_FLAGS),
+    lacking(
+        "BLOCK_URING_CMD_DISCARD",
+        (7, 0, 0),
+        (7, 1, 0),
+        "7.0 refuses a discard that is tried without blocking; with IOSQE_ASYNC it works",
+    ),
     lacking(
         "uring/op/async_cancel/userdata-fd",
         (6, 16, 0),
         (6, 18, 0),
         "6.16 and 6.17 find no poll by descriptor and user_data",
+    ),
+    lacking(
+        "uring/op/poll_add/own_eventfd",
+        (6, 1, 0),
+        (6, 2, 0),
+        "each completion starts the poll again on 6.1.192, until the queue overflows",
+    ),
+    lacking(
+        "uring/register/bundle/received",
+        (6, 16, 0),
+        (6, 17, 0),
+        "6.16.12 fills one buffer with each completion; so it has none of the faults of bundles that came with 6.17",
+    ),
+    lacking("uring/register/bundle/again", (6, 17, 0), FIXED, SHORTENED),
+    lacking(
+        "uring/register/incremental/bundle-flag",
+        (6, 17, 0),
+        FIXED,
+        NO_BUF_MORE,
+    ),
+    lacking(
+        "uring/register/incremental/file-flag",
+        (6, 13, 0),
+        FIXED,
+        NO_BUF_MORE,
+    ),
+    lacking(
+        "uring/register/bundle/again",
+        (6, 19, 0),
+        (7, 0, 0),
+        SHORTENED,
+    ),
+    lacking(
+        "uring/register/incremental/bundle-flag",
+        (6, 19, 0),
+        (7, 0, 0),
+        NO_BUF_MORE,
     ),
     lacking("uring/op/nop/file", (6, 13, 0), FIXED, NOP_RESULT),
     lacking("uring/op/nop/file", (6, 19, 0), (7, 0, 0), NOP_RESULT),
@@ -113,6 +179,14 @@ const fn lacking(
         reason,
     }
 }
+
+const SHORTENED: &str =
+    "a bundle that finds no data leaves its length in the buffer, until 6.18.16 to 6.18.44 and 7.0";
+
+const NO_BUF_MORE: &str = "the kernel goes on using the buffer without saying so, until 6.18.16 to 6.18.44; 6.19.14 still for bundles";
+
+const MIN_LEFT: &str = "uring/register/incremental/min_left";
+const MIN_LEFT_HERE: &str = "backported; the point release that brought it is not known";
 
 const NOP_FLAGS: &str = "the refusal of unknown NOP flags was backported, the flags were not";
 

@@ -8,6 +8,7 @@
 
 pub mod aio_context;
 pub mod aio_request;
+pub mod behaviours;
 pub mod case;
 pub mod cases;
 pub mod catalogue;
@@ -17,9 +18,11 @@ pub mod deviations;
 pub mod expectation;
 pub mod kernel;
 pub mod posix_request;
+pub mod raw_ring;
 pub mod report;
 pub mod requirement;
 pub mod ring;
 pub mod runner;
 pub mod support;
+pub mod typed;
 pub mod vm;

@@ -12,6 +12,7 @@ use clap::Parser;
 use conformance::case::Case;
 use conformance::catalogue::{catalogue, filter};
 use conformance::kernel::{Kernel, libc_name};
+use conformance::report::merged::Merged;
 use conformance::report::{Outcome, Report, html, table};
 use conformance::runner::{Runner, TIME_LIMIT, default_jobs};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -90,7 +91,11 @@ fn run(args: &Args, mut cases: Vec<&'static Case>) -> Result<bool> {
     }
     if let Some(path) = &args.html {
         let mut page = String::new();
-        html::write(&mut page, &report, took)?;
+        let heading = html::Heading {
+            title: &format!("Asynchronous I/O: conformance of {}", report.kernel),
+            text: &[report.summary(took).to_string()],
+        };
+        html::write(&mut page, heading, &Merged::of(&report))?;
         save(path, &page)?;
     }
     Ok(report.count(Outcome::Fail) == 0)

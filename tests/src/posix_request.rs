@@ -66,6 +66,20 @@ impl Request {
         self.set(|block| block.aio_sigevent = thread_event(function, value))
     }
 
+    /// With another length than the buffer's.
+    ///
+    /// # Safety
+    ///
+    /// The operation uses no memory, for it is refused or has no use for a buffer.
+    pub unsafe fn length(self, len: usize) -> Request {
+        self.set(|block| block.aio_nbytes = len)
+    }
+
+    /// With a notification that was put together elsewhere.
+    pub fn event(self, event: sigevent) -> Request {
+        self.set(|block| block.aio_sigevent = event)
+    }
+
     fn set(self, change: impl FnOnce(&mut aiocb)) -> Request {
         assert!(!self.started, "the block is the library's");
         // SAFETY: the block is never freed, and before the operation is started nobody else uses it.
@@ -97,6 +111,17 @@ impl Request {
     fn start(&mut self) {
         assert!(!self.started, "an operation can be started once");
         self.started = true;
+    }
+
+    /// What stands in the block as the opcode and the priority: before the start, or when the operation is over.
+    pub fn opcode_and_priority(&self) -> (c_int, c_int) {
+        assert!(
+            !self.started || self.error() != Errno(EINPROGRESS),
+            "the block is the library's"
+        );
+        // SAFETY: the block is never freed, and nobody writes to it now.
+        let block = unsafe { &*self.block };
+        (block.aio_lio_opcode, block.aio_reqprio)
     }
 
     /// aio_error(3): `EINPROGRESS`, 0 or an errno.
@@ -184,6 +209,20 @@ pub fn list(
     // SAFETY: the mask was filled above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
     result
+}
+
+/// lio_listio(3) of one operation with `LIO_WAIT`, which signals may interrupt.
+///
+/// # Safety
+///
+/// If a signal does so, the operation never ends as long as the process lives: glibc's worker would then write to
+/// where the call's stack was.
+pub unsafe fn interruptible_list(request: &mut Request) -> Result<(), Errno> {
+    request.start();
+    let list = [request.block];
+    // SAFETY: the list has one entry, whose block and buffer are never freed and have no other operation; what an
+    // interruption leaves behind is never used, by the caller's promise.
+    done(unsafe { lio_listio(LIO_WAIT, list.as_ptr(), 1, ptr::null_mut()) })
 }
 
 /// Tells of an end by a signal.

@@ -1,6 +1,7 @@
 //! The results: what they are, as JSON, and in one line. For people: [table] and [html].
 
 pub mod html;
+pub mod merged;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{AREAS, Area};
+use crate::catalogue::{AREAS, area_of};
 
 /// What came out of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,14 +105,9 @@ impl Report {
     pub fn by_area(&self) -> Vec<(&'static str, Vec<&CaseReport>)> {
         let mut groups: BTreeMap<Option<usize>, Vec<&CaseReport>> = BTreeMap::new();
         for case in &self.cases {
-            let within = |area: &Area| {
-                let rest = case.id.strip_prefix(area.name);
-                rest.is_some_and(|rest| rest.starts_with('/'))
-            };
-            groups
-                .entry(AREAS.iter().position(within))
-                .or_default()
-                .push(case);
+            let area = area_of(&case.id).map(|area| area.name);
+            let place = AREAS.iter().position(|other| Some(other.name) == area);
+            groups.entry(place).or_default().push(case);
         }
         let title = |area: Option<usize>| area.map_or("", |i| AREAS[i].title);
         let groups = groups.into_iter();

@@ -11,6 +11,12 @@ use std::thread;
 pub const BLOCK_DEVICE: &str = "CONFORMANCE_BLOCK_DEVICE";
 /// Names the character device of an NVMe namespace that cases may overwrite: `/dev/ng0n1`.
 pub const NVME: &str = "CONFORMANCE_NVME";
+/// Names a block device with logical blocks of 4096 bytes that cases may overwrite.
+pub const LARGE_BLOCKS: &str = "CONFORMANCE_LARGE_BLOCKS";
+/// Names a zoned block device that cases may overwrite.
+pub const ZONED: &str = "CONFORMANCE_ZONED";
+/// Names a block device with 8 bytes of protection information (T10, type 1) a block that cases may overwrite.
+pub const INTEGRITY: &str = "CONFORMANCE_INTEGRITY";
 /// Set where the whole machine may be changed, because it was started for the suite alone: `vminit` sets it.
 pub const OWN_MACHINE: &str = "CONFORMANCE_OWN_MACHINE";
 
@@ -27,6 +33,12 @@ pub enum Requirement {
     BlockDevice,
     /// An NVMe namespace to overwrite, named in `CONFORMANCE_NVME`; never one that was found by itself.
     Nvme,
+    /// A block device with blocks of 4096 bytes to overwrite, named in `CONFORMANCE_LARGE_BLOCKS`.
+    LargeBlocks,
+    /// A zoned block device to overwrite, named in `CONFORMANCE_ZONED`.
+    Zoned,
+    /// A block device with protection information to overwrite, named in `CONFORMANCE_INTEGRITY`.
+    Integrity,
     /// The machine was started for the suite alone, so that a case may change it: `CONFORMANCE_OWN_MACHINE` is set.
     OwnMachine,
     /// The temporary folder takes `O_DIRECT` (tmpfs does not on old kernels).
@@ -36,6 +48,28 @@ pub enum Requirement {
 }
 
 impl Requirement {
+    /// The variable that names the device, if one is required. A case that overwrites a device must be
+    /// [alone](crate::case::Case::alone).
+    pub fn variable(self) -> Option<&'static str> {
+        match self {
+            Requirement::BlockDevice => Some(BLOCK_DEVICE),
+            Requirement::Nvme => Some(NVME),
+            Requirement::LargeBlocks => Some(LARGE_BLOCKS),
+            Requirement::Zoned => Some(ZONED),
+            Requirement::Integrity => Some(INTEGRITY),
+            _ => None,
+        }
+    }
+
+    /// The device that is required, or what is missing.
+    pub(crate) fn device(self) -> Result<PathBuf, String> {
+        let variable = self.variable().ok_or("needs no device")?;
+        match env::var_os(variable) {
+            Some(path) => Ok(PathBuf::from(path)),
+            None => Err(format!("needs a device to overwrite, named in {variable}")),
+        }
+    }
+
     /// What is missing, in words, or nothing if the requirement is met. `dir` is the case's temporary folder.
     pub fn missing(self, dir: &Path) -> Option<String> {
         match self {
@@ -54,8 +88,11 @@ impl Requirement {
                     .err()
                     .map(|e| format!("needs {}: {e}", path.display()))
             }
-            Requirement::BlockDevice => device(BLOCK_DEVICE).err(),
-            Requirement::Nvme => device(NVME).err(),
+            Requirement::BlockDevice
+            | Requirement::Nvme
+            | Requirement::LargeBlocks
+            | Requirement::Zoned
+            | Requirement::Integrity => self.device().err(),
             Requirement::OwnMachine => env::var_os(OWN_MACHINE)
                 .is_none()
                 .then(|| "needs a machine of its own: cargo xtask matrix".to_owned()),
@@ -72,14 +109,6 @@ impl Requirement {
                 (cpus < needed).then(|| format!("needs {needed} processors, has {cpus}"))
             }
         }
-    }
-}
-
-/// The device that the variable names, or what is missing.
-pub(crate) fn device(variable: &str) -> Result<PathBuf, String> {
-    match env::var_os(variable) {
-        Some(path) => Ok(PathBuf::from(path)),
-        None => Err(format!("needs a device to overwrite, named in {variable}")),
     }
 }
 

@@ -1,17 +1,77 @@
 //! What a virtual machine is told to run, and what it tells.
 //!
-//! The machine's init (`vminit`) finds a [`Job`] in its initramfs and writes [`Event`]s, one a line, as JSON, to its
-//! second serial port. A line is written as soon as a case has ended, so that a kernel that stops has told all before.
+//! The machine's init (`vminit`) finds a [`Job`] in its initramfs and writes [`Event`]s, one a line, as JSON, to the
+//! device that [`PORT`] names. A line is written as soon as a case has ended, so that a kernel that stops has told all before.
 
 use serde::{Deserialize, Serialize};
 
 use crate::report::CaseReport;
+use crate::requirement::{BLOCK_DEVICE, INTEGRITY, LARGE_BLOCKS, NVME, ZONED};
 
 /// Where init finds its [`Job`].
 pub const JOB: &str = "/job.json";
 
+/// The variable that names the device for [`Event`]s. The kernel puts what its command line has and it does not know
+/// into init's environment.
+pub const PORT: &str = "CONFORMANCE_PORT";
+
+/// The folder of modules that init loads first, in the order of their names.
+pub const MODULES: &str = "/modules";
+
 /// The folder of the test programs.
 pub const PROGRAMS: &str = "/tests";
+
+/// A namespace of the machine's NVMe disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Namespace {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Options of the emulator's device, each with a comma in front.
+    pub options: &'static str,
+    /// By which variables cases learn of it, each with the kind of device that is named.
+    pub variables: &'static [(&'static str, Node)],
+}
+
+/// The device of a namespace that is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// The block device: `/dev/nvme0n1`.
+    Block,
+    /// The character device for commands: `/dev/ng0n1`. Kernels before 5.13 have none; it is named all the same.
+    Generic,
+}
+
+const MIB: u64 = 1 << 20;
+
+/// All namespaces; the first has the number 1 and the file system, the others are there to be overwritten.
+pub const NAMESPACES: &[Namespace] = &[
+    Namespace {
+        size: 512 * MIB,
+        options: "",
+        variables: &[],
+    },
+    Namespace {
+        size: 64 * MIB,
+        options: "",
+        variables: &[(BLOCK_DEVICE, Node::Block), (NVME, Node::Generic)],
+    },
+    Namespace {
+        size: 16 * MIB,
+        options: ",logical_block_size=4096,physical_block_size=4096",
+        variables: &[(LARGE_BLOCKS, Node::Block)],
+    },
+    Namespace {
+        size: 16 * MIB,
+        options: ",zoned=true,zoned.zone_size=4M",
+        variables: &[(ZONED, Node::Block)],
+    },
+    Namespace {
+        size: 16 * MIB,
+        // 8 bytes with each block, kept apart from it; protection of type 1.
+        options: ",ms=8,pi=1",
+        variables: &[(INTEGRITY, Node::Block)],
+    },
+];
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

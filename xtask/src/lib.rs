@@ -8,5 +8,6 @@ pub mod matrix;
 pub mod packages;
 pub mod progress;
 pub mod regen;
+pub mod stdout;
 pub mod targets;
 pub mod workspace;

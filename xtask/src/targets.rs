@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use uapi_overlay::targets::TARGETS;
 
 use crate::packages::{Package, Store};
-use crate::{progress, workspace};
+use crate::{progress, stdout, workspace};
 
 /// Compiles uring-sys, aio-sys and posix-aio for every target, so that rustc checks the layouts there.
 #[derive(clap::Args, Debug)]
@@ -58,7 +58,8 @@ pub fn run(args: &Args) -> Result<()> {
     for triple in &chosen {
         bar.set_message(format!("compiling for {triple}"));
         let compiled = check(triple, &library)?;
-        bar.suspend(|| println!("{triple}: {}", if compiled { "compiles" } else { "FAILED" }));
+        let said = if compiled { "compiles" } else { "FAILED" };
+        bar.suspend(|| stdout::line(&format!("{triple}: {said}")))?;
         if !compiled {
             failed.push(triple.as_str());
         }
@@ -67,8 +68,7 @@ pub fn run(args: &Args) -> Result<()> {
     if !failed.is_empty() {
         bail!("the raw crates do not compile for {}", failed.join(", "));
     }
-    println!("{} targets compile", chosen.len());
-    Ok(())
+    stdout::line(&format!("{} targets compile", chosen.len()))
 }
 
 fn triples() -> impl Iterator<Item = String> {
@@ -82,7 +82,7 @@ fn triples() -> impl Iterator<Item = String> {
 }
 
 /// Where `library/` of the standard library's source is.
-fn library(progress: &dyn Fn(&str)) -> Result<PathBuf> {
+pub(crate) fn library(progress: &dyn Fn(&str)) -> Result<PathBuf> {
     let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let installed = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
     if installed.is_dir() {

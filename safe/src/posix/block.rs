@@ -47,10 +47,10 @@ impl<B: IoBuf> Access<B> {
     }
 }
 
-impl Access<()> {
+impl<B> Access<B> {
     pub(super) fn none() -> Self {
         Self {
-            bytes: |()| (ptr::null_mut(), 0),
+            bytes: |_| (ptr::null_mut(), 0),
             filled: |_, _| {},
         }
     }
@@ -104,11 +104,10 @@ fn appends(file: &impl AsFd) -> bool {
 ///
 /// **The invariant**: from its start until it is over, the control block, the buffer and the file belong to
 /// the operation. Nothing of them moves, is freed, or is touched other than through [`Control`].
-/// Whoever holds an `Arc` without being the owner, that is a scope or the thread of a list, only
-/// uses the control.
+/// Whoever holds an `Arc` without being the owner, that is a scope, the thread of a list or someone who
+/// cancels all operations of a descriptor, only uses the control.
 pub(super) struct Block<F, B> {
     pub(super) control: Control,
-    opcode: Opcode,
     /// Initialised until the owner takes it out, which happens once.
     payload: UnsafeCell<MaybeUninit<Payload<F, B>>>,
 }
@@ -140,15 +139,19 @@ impl<F: AsFd, B> Block<F, B> {
         // payload not touched, until the operation is over: by the invariant. So the buffer stays valid by
         // its trait, and the descriptor stays open as its owner does not change: `build` borrowed it from
         // the file, and nothing ends that borrow before the payload is taken out.
-        match unsafe { block.control.start(process, block.opcode) } {
-            Ok(()) => Ok(block),
+        match unsafe { block.control.start(process) } {
+            Ok(()) => {
+                #[cfg(not(target_env = "gnu"))]
+                super::known::add(&block);
+                Ok(block)
+            }
             Err(error) => {
                 // SAFETY: the library refused, so it does not know of the block or the event.
                 let notification = unsafe { Notification::disarm(block.control.event()) };
                 // SAFETY: nothing was started, and this is the only owner; the block ends here.
                 let payload = unsafe { block.take() };
                 let setup = Setup {
-                    opcode: block.opcode,
+                    opcode: block.control.opcode(),
                     file: payload.file,
                     buf: payload.buf,
                     access: payload.access,
@@ -180,8 +183,7 @@ impl<F: AsFd, B> Block<F, B> {
 
     fn of(setup: Setup<F, B>) -> (Self, Notification) {
         let block = Self {
-            control: Control::new(),
-            opcode: setup.opcode,
+            control: Control::new(setup.opcode),
             payload: UnsafeCell::new(MaybeUninit::new(Payload {
                 file: setup.file,
                 buf: setup.buf,
@@ -209,8 +211,7 @@ impl<F: AsFd, B> Block<F, B> {
         control.aio_buf = bytes.cast();
         control.aio_nbytes = len;
         control.aio_offset = offset;
-        // Last: from here on the closure has no owner that would drop it.
-        control.aio_sigevent = notification.arm();
+        inner.control.arm(notification);
         block
     }
 }
@@ -230,11 +231,13 @@ impl<F, B> Block<F, B> {
     ///
     /// The caller is the owner, the operation is over, and nobody has taken the payload before.
     pub(super) unsafe fn finish(self: Arc<Self>) -> (Result<usize, Error>, F, B) {
+        #[cfg(not(target_env = "gnu"))]
+        super::known::remove(&self.control);
         // SAFETY: the operation is over, and the payload is taken once: so is this.
         let result = unsafe { self.control.result() };
         // SAFETY: by the caller's promise.
         let mut payload = unsafe { self.take() };
-        if let (Opcode::Read, Ok(count)) = (self.opcode, result) {
+        if let (Opcode::Read, Ok(count)) = (self.control.opcode(), result) {
             // SAFETY: the read wrote so many bytes, which is at most what it was given room for.
             unsafe { (payload.access.filled)(&mut payload.buf, count) };
         }
@@ -258,6 +261,19 @@ pub(super) trait InFlight: Send + Sync {
     ///
     /// As for [`Block::finish`]; the caller has become the owner.
     unsafe fn discard(self: Arc<Self>);
+}
+
+impl<'a> dyn InFlight + 'a {
+    /// Forgets how long the types of file and buffer are good for.
+    ///
+    /// # Safety
+    ///
+    /// [`discard`](InFlight::discard) is called only as long as they are. All else is sound at any time: the
+    /// control borrows nothing, and dropping the last `Arc` leaves the payload alone.
+    pub(super) unsafe fn forget_lifetime(self: Arc<Self>) -> Arc<dyn InFlight> {
+        // SAFETY: only the lifetime changes, and the caller knows what hangs on it.
+        unsafe { mem::transmute::<Arc<dyn InFlight + 'a>, Arc<dyn InFlight>>(self) }
+    }
 }
 
 impl<F, B> InFlight for Block<F, B> {

@@ -8,7 +8,10 @@ use std::time::Duration;
 use posix_aio::{AIO_CANCELED, AIO_NOTCANCELED, aiocb, sigevent};
 
 use super::cancel::Cancel;
+#[cfg(not(target_env = "gnu"))]
+use super::ending::Ending;
 use super::error::Error;
+use super::notify::Notification;
 use crate::fork::Generation;
 
 /// What an operation does.
@@ -26,6 +29,9 @@ pub(super) enum Opcode {
 /// the library's. It stays where it is, and all that happens to it goes through the library's functions.
 pub(super) struct Control {
     block: UnsafeCell<aiocb>,
+    opcode: Opcode,
+    #[cfg(not(target_env = "gnu"))]
+    ending: Ending,
     /// The process that started the operation, or tried to.
     process: OnceLock<Generation>,
     /// Why the operation never began.
@@ -40,17 +46,45 @@ unsafe impl Sync for Control {}
 unsafe impl Send for Control {}
 
 impl Control {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(opcode: Opcode) -> Self {
         Self {
             block: UnsafeCell::new(aiocb::default()),
+            opcode,
+            #[cfg(not(target_env = "gnu"))]
+            ending: Ending::new(),
             process: OnceLock::new(),
             refused: OnceLock::new(),
         }
     }
 
+    /// What it is known by: its descriptor and its address.
+    #[cfg(not(target_env = "gnu"))]
+    pub(super) fn key(&self) -> (i32, usize) {
+        let block = self.block.get();
+        // SAFETY: the field was filled in, and nobody changes it; the block lives.
+        (unsafe { (*block).aio_fildes }, block.addr())
+    }
+
+    /// What the operation does.
+    pub(super) fn opcode(&self) -> Opcode {
+        self.opcode
+    }
+
     /// The block, to be filled in.
     pub(super) fn block(&mut self) -> &mut aiocb {
         self.block.get_mut()
+    }
+
+    /// Puts the notification where the end of the operation finds it. From here on a closure has no owner that
+    /// would drop it.
+    pub(super) fn arm(&mut self, notification: Notification) {
+        let event = notification.arm();
+        #[cfg(target_env = "gnu")]
+        {
+            self.block().aio_sigevent = event;
+        }
+        #[cfg(not(target_env = "gnu"))]
+        self.ending.set(event);
     }
 
     /// Starts the operation. On an error the library does not know of it.
@@ -59,12 +93,17 @@ impl Control {
     ///
     /// The block is filled in, the operation was not started before, and until it is over the block stays in
     /// place, the buffer stays valid for what the operation does with it, and the descriptor stays open.
-    pub(super) unsafe fn start(&self, process: Generation, opcode: Opcode) -> Result<(), Error> {
+    pub(super) unsafe fn start(&self, process: Generation) -> Result<(), Error> {
         let _ = self.process.set(process);
         let block = self.block.get();
+        #[cfg(not(target_env = "gnu"))]
+        // SAFETY: nobody else has the block yet.
+        unsafe {
+            (*block).aio_sigevent = self.ending.event();
+        }
         // SAFETY: by the caller's promise.
         let started = unsafe {
-            match opcode {
+            match self.opcode {
                 Opcode::Read => posix_aio::aio_read(block),
                 Opcode::Write => posix_aio::aio_write(block),
                 Opcode::Fsync => posix_aio::aio_fsync(libc::O_SYNC, block),
@@ -91,8 +130,11 @@ impl Control {
     ///
     /// The library does not know of the operation.
     pub(super) unsafe fn event(&self) -> sigevent {
+        #[cfg(target_env = "gnu")]
         // SAFETY: nobody writes to the block, by the caller's promise.
-        unsafe { (*self.block.get()).aio_sigevent }
+        return unsafe { (*self.block.get()).aio_sigevent };
+        #[cfg(not(target_env = "gnu"))]
+        self.ending.armed()
     }
 
     /// Whether this process is the one that started the operation. In a child the library's words about
@@ -108,13 +150,22 @@ impl Control {
     /// In a forked child that is so at once: the threads that use them are the parent's, and so is the
     /// memory.
     pub(super) fn is_over(&self) -> bool {
-        self.refused.get().is_some() || !self.is_here() || self.errno() != libc::EINPROGRESS
+        self.refused.get().is_some() || !self.is_here() || self.has_ended()
+    }
+
+    /// glibc's aio_error(3) takes the lock under which its worker finishes with the block, so an answer other than
+    /// `EINPROGRESS` also says that the worker has let go of it, notification and all.
+    #[cfg(target_env = "gnu")]
+    fn has_ended(&self) -> bool {
+        self.errno() != libc::EINPROGRESS
+    }
+
+    #[cfg(not(target_env = "gnu"))]
+    fn has_ended(&self) -> bool {
+        self.ending.has_come()
     }
 
     fn errno(&self) -> i32 {
-        // glibc takes the lock under which its worker finishes with the block, so an answer other than
-        // EINPROGRESS also says that the worker has let go of it, notification and all. musl's worker copies
-        // what it needs later, then stores the answer with a full barrier.
         // SAFETY: the block was filled in and started, and lives as long as `self`.
         unsafe { posix_aio::aio_error(self.block.get()) }
     }
@@ -131,15 +182,33 @@ impl Control {
         }
     }
 
-    /// Tries to cancel the operation.
+    /// Tries to cancel the operation. Unless it is [`Cancel::NotCanceled`], the operation is over.
+    ///
+    /// musl is asked to cancel reads alone. Its aio_cancel(3) keeps the descriptor locked while it waits for the
+    /// operation's thread, and the thread of a write or an fsync that waits for earlier writes takes that
+    /// lock before it looks whether it was cancelled: they would wait for each other for ever. A read waits
+    /// for nothing but its file.
     pub(super) fn cancel(&self) -> Cancel {
         if self.is_over() {
             return Cancel::AllDone;
         }
+        if cfg!(not(target_env = "gnu")) && self.opcode != Opcode::Read {
+            return Cancel::NotCanceled;
+        }
         let block = self.block.get();
         // SAFETY: the operation was started, and nobody changes the field; the block lives.
         let answer = unsafe { posix_aio::aio_cancel((*block).aio_fildes, block) };
-        Cancel::from_answer(answer)
+        match Cancel::from_answer(answer) {
+            // It ended meanwhile; whoever owns it may have closed the descriptor.
+            Cancel::NotCanceled if self.is_over() => Cancel::AllDone,
+            Cancel::NotCanceled => Cancel::NotCanceled,
+            answer => {
+                // musl answers a moment before the end. Whoever looked too early would take the operation for one
+                // that runs on.
+                self.wait();
+                answer
+            }
+        }
     }
 
     /// The number of bytes, or the error.
@@ -178,7 +247,9 @@ impl Cancel {
         }
     }
 
-    /// All operations of a descriptor.
+    /// All operations of a descriptor, whoever started them. On musl it may never come back: see
+    /// [`Control::cancel`].
+    #[cfg(target_env = "gnu")]
     pub(super) fn all(fd: i32) -> Result<Self, Error> {
         // SAFETY: a null pointer stands for all of them.
         match unsafe { posix_aio::aio_cancel(fd, ptr::null_mut()) } {
@@ -205,7 +276,20 @@ pub(super) fn suspend(controls: &[&Control], timeout: Option<Duration>) -> Resul
     // is the number given; the time is null or live and normalised.
     let answer = unsafe { posix_aio::aio_suspend(list.as_ptr(), list.len() as i32, pointer) };
     match answer {
-        0 => Ok(()),
+        0 => {
+            #[cfg(not(target_env = "gnu"))]
+            if !controls.iter().any(|control| control.is_over()) {
+                // The result is there, and in a moment the end will be. Not `thread::sleep`: one signal after
+                // the other would keep it from ever coming back.
+                let moment = libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: 20_000,
+                };
+                // SAFETY: the time is live and normalised, and the rest is not asked for.
+                unsafe { libc::nanosleep(&moment, ptr::null_mut()) };
+            }
+            Ok(())
+        }
         _ => match Error::last() {
             Error::Os(errno) => Err(errno),
             _ => Err(libc::EIO),

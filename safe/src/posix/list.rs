@@ -20,18 +20,18 @@ use std::thread;
 use super::block::{Block, InFlight};
 use super::error::Error;
 use super::notify::Notification;
-use super::operation::{Transfer, kind};
+use super::operation::{Listed, kind};
 use super::request::{Completed, Request};
 
 /// A member of a list that was submitted.
-pub type Member<F, B> = Request<kind::Transfer, F, B>;
+pub type Member<F, B> = Request<kind::Listed, F, B>;
 
 /// A list that could not be submitted; nothing of it was started.
 pub struct ListNotStarted<F, B> {
     /// Why.
     pub error: Error,
     /// The operations as they were.
-    pub operations: Vec<Transfer<F, B>>,
+    pub operations: Vec<Listed<F, B>>,
     /// The notification.
     pub notification: Notification,
 }
@@ -71,16 +71,33 @@ impl<F, B> From<ListNotStarted<F, B>> for io::Error {
 /// were started are over, in addition to their own. It comes from a thread that lives as long as the list is
 /// in flight; a list without a notification has no such thread.
 ///
+/// An [`Fsync`](super::Fsync) can be a member, which lio_listio(3) has no opcode for. It covers what it would
+/// cover alone, and so the writes of the same descriptor that stand before it in the list, except that
+/// [lowered priorities](super::Priority) let it overtake them on glibc. It succeeds although one of these
+/// writes failed: each member tells of itself.
+///
+/// Operations that borrow are for [`Scope::submit_list`](super::Scope::submit_list).
+///
 /// # Errors
 ///
 /// The thread for the notification could not be had (`EAGAIN`). Nothing was started.
 pub fn submit_list<F: AsFd + 'static, B: 'static>(
-    operations: impl IntoIterator<Item = Transfer<F, B>>,
+    operations: impl IntoIterator<Item = Listed<F, B>>,
     notification: Notification,
 ) -> Result<Vec<Member<F, B>>, ListNotStarted<F, B>> {
+    submit(operations, notification, Request::of)
+}
+
+/// [`submit_list`] for any kind of member, which `adopt` makes of its block and which holds it until it is over.
+pub(super) fn submit<F: AsFd, B, M>(
+    operations: impl IntoIterator<Item = Listed<F, B>>,
+    notification: Notification,
+    adopt: impl Fn(Arc<Block<F, B>>) -> M,
+) -> Result<Vec<M>, ListNotStarted<F, B>> {
     let operations = operations.into_iter();
+    let start = |operation: Listed<F, B>| Block::start_or_refuse(operation.setup);
     if notification.is_none() {
-        return Ok(operations.map(start).collect());
+        return Ok(operations.map(start).map(adopt).collect());
     }
     let (send, receive) = mpsc::channel();
     let thread = thread::Builder::new()
@@ -99,11 +116,16 @@ pub fn submit_list<F: AsFd + 'static, B: 'static>(
             notification,
         });
     }
-    let members: Vec<Member<F, B>> = operations.map(start).collect();
-    let blocks = members
-        .iter()
-        .map(|member| Arc::clone(member.block()) as Arc<dyn InFlight>)
-        .collect::<Vec<_>>();
+    let mut blocks = Vec::new();
+    let members = operations
+        .map(|operation| {
+            let block = start(operation);
+            let known: Arc<dyn InFlight + '_> = Arc::clone(&block) as _;
+            // SAFETY: the thread that gets it only waits for the control and never calls `discard`.
+            blocks.push(unsafe { known.forget_lifetime() });
+            adopt(block)
+        })
+        .collect();
     // The thread does nothing but wait for this.
     let _ = send.send((blocks, notification));
     Ok(members)
@@ -111,16 +133,15 @@ pub fn submit_list<F: AsFd + 'static, B: 'static>(
 
 /// Starts every operation and waits for all, whatever signals come: `LIO_WAIT`.
 ///
-/// The results are in the order of the operations, each with its own error.
+/// The results are in the order of the operations, each with its own error; 0 for an
+/// [`Fsync`](super::Fsync) that succeeded. Operations that borrow are for
+/// [`Scope::run_list`](super::Scope::run_list).
 pub fn run_list<F: AsFd + 'static, B: 'static>(
-    operations: impl IntoIterator<Item = Transfer<F, B>>,
+    operations: impl IntoIterator<Item = Listed<F, B>>,
 ) -> Vec<Completed<usize, F, B>> {
+    let start = |operation: Listed<F, B>| Request::of(Block::start_or_refuse(operation.setup));
     let members: Vec<Member<F, B>> = operations.into_iter().map(start).collect();
     members.into_iter().map(Request::wait).collect()
-}
-
-fn start<F: AsFd, B>(operation: Transfer<F, B>) -> Member<F, B> {
-    Request::of(Block::start_or_refuse(operation.setup))
 }
 
 /// Waits for all; lets go of each block when it is over.

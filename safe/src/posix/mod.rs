@@ -19,7 +19,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Buffers on the stack are for a [`scope`]; many operations for [`run_list`] and [`submit_list`]; waiting for
+//! Buffers on the stack are for a [`scope`]; many operations for [`run_list`] and [`submit_list`], also in a
+//! scope; waiting for
 //! one of many is [`suspend`]; hearing of the end elsewhere is [`Notification`].
 //!
 //! # When to use it, and when not
@@ -35,21 +36,25 @@
 //!   a second without work.
 //! * **One operation of a descriptor at a time.** The others of that descriptor stand in a queue, by
 //!   priority and then in order. 50 reads of one file are no faster than one after the other; a duplicate
-//!   of the descriptor (`File::try_clone`) has a queue of its own.
+//!   of the descriptor (`File::try_clone`) has a queue of its own. An [`Fsync`] stands in it too, behind a read of
+//!   a silent socket if need be.
 //! * **Head-of-line blocking.** 20 reads of silent pipes or sockets occupy every worker, and a read of a
 //!   file that is in memory waits behind them for ever. Nothing can take a worker away from an operation
 //!   that it has begun, [`cancel`](Request::cancel) cannot either.
 //!
 //! What **musl** does (1.2): a new thread for every operation, without limit; reads run at the same time,
-//! appending writes and fsyncs wait for earlier writes of the descriptor; running operations can be
-//! cancelled; priorities and [`init`] do nothing.
+//! appending writes, writes of sockets and pipes, and fsyncs wait for earlier writes of the descriptor; priorities
+//! and [`init`] do nothing. A read can be cancelled while it runs. Writes and fsyncs are never cancelled here:
+//! aio_cancel(3) of one that waits for earlier writes would hang for ever.
 //!
 //! # The one invariant
 //!
 //! **From its start until it is over, everything that an operation uses belongs to it**: the control block, the
 //! buffer, and the handle that keeps the descriptor open, in one block on the heap that stays where it is.
-//! It is over when aio_error(3) says something other than `EINPROGRESS`. On glibc that call takes the lock
-//! under which a worker lets go of a request; on musl the worker stores the answer last.
+//! On glibc it is over when aio_error(3) says something other than `EINPROGRESS`: that call takes the lock under
+//! which a worker lets go of a request. On musl aio_error(3) says so too early, while the worker still holds the
+//! descriptor's number; there it is over when the worker makes its last call, the notification, which this module
+//! always asks for and passes on.
 //!
 //! | | who owns it |
 //! |---|---|
@@ -64,7 +69,7 @@
 //! * **the request is dropped**: it is cancelled. If it runs on all the same, dropping waits until it is
 //!   over and then frees; with [`OnDrop::Leak`] it does not wait and leaks. Nothing is ever freed under it.
 //! * **the request is forgotten**: the block is leaked; the operation runs into it undisturbed. In a scope
-//!   the block is freed when the scope has waited for it.
+//!   what it owned is freed when the scope has waited for it, and only the empty block is leaked.
 //! * **a panic** unwinds through the owner: the same as dropping. A scope waits for all before the panic goes
 //!   on. A panic in a callback ends in the callback.
 //! * **it is cancelled**: [`Cancel`] says what that did; the request stays, and its result is
@@ -85,7 +90,9 @@
 //! | a second aio_read(3) of a block in flight corrupts the library's lists | submitting takes the operation |
 //! | aio_return(3) answers 0 while the operation runs, and any number of times | the result comes once, with the buffer, when it is over |
 //! | aio_suspend(3) aborts glibc or spins in musl if `tv_nsec` is bad, overflows the stack with many entries | [`suspend`] takes any duration and number |
-//! | lio_listio(3) corrupts memory when a signal interrupts `LIO_WAIT` on glibc; tells too little of refused members | lists are started one by one and waited for; each member has its result |
+//! | lio_listio(3) corrupts memory when a signal interrupts `LIO_WAIT` on glibc; tells too little of refused members; has no opcode for a sync | lists are started one by one and waited for; each member has its result; an [`Fsync`] can be one |
+//! | aio_cancel(3) hangs for ever on musl if a write or sync waits for earlier writes | musl is asked to cancel reads alone |
+//! | musl takes a file that gets the number of one just closed for that one, and ignores offsets after a socket | the file is closed when musl has forgotten the number |
 //! | a bad signal number overwrites the operation's result on glibc | [`RtSignal`] is a good one |
 //! | `AIO_LISTIO_MAX`, `AIO_MAX` | no limit on either library |
 //!
@@ -95,7 +102,11 @@
 mod block;
 mod cancel;
 mod control;
+#[cfg(not(target_env = "gnu"))]
+mod ending;
 mod error;
+#[cfg(not(target_env = "gnu"))]
+mod known;
 mod list;
 mod notify;
 mod operation;
@@ -109,9 +120,9 @@ pub use cancel::{Cancel, cancel_all};
 pub use error::Error;
 pub use list::{ListNotStarted, Member, run_list, submit_list};
 pub use notify::Notification;
-pub use operation::{Fsync, Kind, NotStarted, Operation, Priority, Read, Transfer, Write, kind};
+pub use operation::{Fsync, Kind, Listed, NotStarted, Operation, Priority, Read, Write, kind};
 pub use process::{Pool, init};
 pub use request::{Completed, OnDrop, Request};
-pub use scope::{Scope, ScopedRequest, scope};
+pub use scope::{Scope, ScopedMember, ScopedRequest, scope};
 pub use signal::{Received, RtSignal, SignalFd};
 pub use suspend::{Pending, Woken, suspend};

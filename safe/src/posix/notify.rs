@@ -32,7 +32,8 @@ impl Notification {
         Self(Kind::None)
     }
 
-    /// A signal to the process, carrying `value` (`SIGEV_SIGNAL`, `si_code` being `SI_ASYNCIO`).
+    /// A signal to the process, carrying `value` (`SIGEV_SIGNAL`; `si_code` is `SI_ASYNCIO` with glibc, and with musl,
+    /// where this module sends it, `SI_QUEUE`).
     ///
     /// Real-time signals queue up, so none is lost until the limit `RLIMIT_SIGPENDING` is reached. A thread
     /// that has not blocked the signal and has no handler for it ends the process:
@@ -62,8 +63,8 @@ impl Notification {
         Self(Kind::Call(Box::new(callback)))
     }
 
-    /// Puts it into the library's words. The closure then belongs to whoever calls [`run`] or
-    /// [`disarm`](Self::disarm), and nobody else.
+    /// Puts it into glibc's words, which is also how it is kept with musl. The closure then belongs to whoever calls
+    /// [`run`] or [`disarm`](Self::disarm), and nobody else.
     pub(super) fn arm(self) -> sigevent {
         let mut event = sigevent::default();
         match self.0 {
@@ -87,7 +88,7 @@ impl Notification {
     ///
     /// # Safety
     ///
-    /// `event` came from there, and the library neither knows of it nor did.
+    /// `event` came from there, the library does not act on it, and nobody takes it back again.
     pub(super) unsafe fn disarm(event: sigevent) -> Self {
         // SAFETY: `arm` set the pointer, whose bytes are all that the union holds.
         let value = unsafe { event.sigev_value.sival_ptr };
@@ -105,6 +106,12 @@ impl Notification {
     /// Whether there is nothing to deliver.
     pub(super) fn is_none(&self) -> bool {
         matches!(self.0, Kind::None)
+    }
+
+    /// Whether it is a closure.
+    #[cfg(not(target_env = "gnu"))]
+    pub(super) fn is_call(&self) -> bool {
+        matches!(self.0, Kind::Call(_))
     }
 
     /// Notifies from here.

@@ -19,9 +19,9 @@ pub mod kind {
     /// aio_write(3).
     #[derive(Debug)]
     pub enum Write {}
-    /// A read or a write: the member of a list.
+    /// Any of them, as the member of a list.
     #[derive(Debug)]
-    pub enum Transfer {}
+    pub enum Listed {}
     /// aio_fsync(3).
     #[derive(Debug)]
     pub enum Sync {}
@@ -41,7 +41,7 @@ mod sealed {
 
     impl Sealed for super::kind::Read {}
     impl Sealed for super::kind::Write {}
-    impl Sealed for super::kind::Transfer {}
+    impl Sealed for super::kind::Listed {}
     impl Sealed for super::kind::Sync {}
 }
 
@@ -61,7 +61,7 @@ impl Kind for kind::Write {
     }
 }
 
-impl Kind for kind::Transfer {
+impl Kind for kind::Listed {
     type Output = usize;
 
     fn output(bytes: usize) -> usize {
@@ -116,8 +116,8 @@ pub struct Operation<K, F, B> {
 pub type Read<F, B> = Operation<kind::Read, F, B>;
 /// Writes a buffer: aio_write(3).
 pub type Write<F, B> = Operation<kind::Write, F, B>;
-/// Member of a list: made of a [`Read`] or a [`Write`] with `into()`.
-pub type Transfer<F, B> = Operation<kind::Transfer, F, B>;
+/// Member of a list: made of a [`Read`], a [`Write`] or an [`Fsync`] with `into()`.
+pub type Listed<F, B> = Operation<kind::Listed, F, B>;
 /// Brings what was written to the disk: aio_fsync(3).
 pub type Fsync<F> = Operation<kind::Sync, F, ()>;
 
@@ -201,7 +201,9 @@ impl<F, B> Write<F, B> {
 impl<F: AsFd> Fsync<F> {
     /// Brings data and metadata to the disk, as fsync(2) (`O_SYNC`).
     ///
-    /// What was queued for the descriptor before comes first. It has no priority: glibc takes it away.
+    /// What was queued for the descriptor before comes first, unless its [`Priority`] was lowered: glibc gives a
+    /// sync the highest one, so it overtakes such writes. What another descriptor of the file has in flight may
+    /// come before or after.
     pub fn new(file: F) -> Self {
         Self::of(Setup::new(Opcode::Fsync, file, (), Access::none()))
     }
@@ -213,15 +215,25 @@ impl<F: AsFd> Fsync<F> {
     }
 }
 
-impl<F, B> From<Read<F, B>> for Transfer<F, B> {
+impl<F, B> From<Read<F, B>> for Listed<F, B> {
     fn from(read: Read<F, B>) -> Self {
         Self::of(read.setup)
     }
 }
 
-impl<F, B> From<Write<F, B>> for Transfer<F, B> {
+impl<F, B> From<Write<F, B>> for Listed<F, B> {
     fn from(write: Write<F, B>) -> Self {
         Self::of(write.setup)
+    }
+}
+
+/// A sync has no buffer. Among members that have one it gets an empty one, for example `Vec::new()` or
+/// `&mut []`.
+impl<F, B: Default> From<Fsync<F>> for Listed<F, B> {
+    fn from(sync: Fsync<F>) -> Self {
+        let (opcode, notification) = (sync.setup.opcode, sync.setup.notification);
+        let setup = Setup::new(opcode, sync.setup.file, B::default(), Access::none());
+        Self::of(setup).notify(notification)
     }
 }
 

@@ -12,8 +12,10 @@ use std::sync::Arc;
 
 use super::block::{Block, InFlight};
 use super::cancel::Cancel;
-use super::operation::{Kind, NotStarted, Operation};
-use super::request::Completed;
+use super::list::{self, ListNotStarted};
+use super::notify::Notification;
+use super::operation::{Kind, Listed, NotStarted, Operation, kind};
+use super::request::{Completed, broken};
 use super::suspend::Pending;
 
 /// Where operations with borrowed files and buffers are submitted; see [`scope`].
@@ -83,7 +85,9 @@ impl Drop for Drain<'_> {
         loop {
             let first = self.0.blocks.borrow_mut().pop_first();
             let Some((_, block)) = first else { break };
-            block.control().wait();
+            if !broken("scope") {
+                block.control().wait();
+            }
             // SAFETY: it is over. Its handle is gone without having taken the payload, or the block would
             // not be here; this is the owner now.
             unsafe { block.discard() };
@@ -103,28 +107,59 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         operation: Operation<K, F, B>,
     ) -> Result<ScopedRequest<'scope, K, F, B>, NotStarted<K, F, B>> {
         match Block::start(operation.setup) {
-            Ok(block) => {
-                let number = self.operations.next.get();
-                self.operations.next.set(number + 1);
-                let known: Arc<dyn InFlight + 'scope> = Arc::clone(&block) as _;
-                // SAFETY: only the lifetime changes. The scope ends, with all of these gone, before
-                // 'scope does: `scope` drains it however its closure ends, and nobody can forget that.
-                let known = unsafe {
-                    mem::transmute::<Arc<dyn InFlight + 'scope>, Arc<dyn InFlight>>(known)
-                };
-                self.operations.blocks.borrow_mut().insert(number, known);
-                Ok(ScopedRequest {
-                    block,
-                    number,
-                    operations: &self.operations,
-                    owns: PhantomData,
-                    kind: PhantomData,
-                })
-            }
+            Ok(block) => Ok(self.adopt(block)),
             Err((error, setup)) => Err(NotStarted {
                 error,
                 operation: Operation::of(setup),
             }),
+        }
+    }
+
+    /// Starts every operation and comes back: [`submit_list`](super::submit_list) for operations that borrow.
+    ///
+    /// The notification's thread borrows nothing, and may come to its end after the scope.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_list`](super::submit_list).
+    pub fn submit_list<F: AsFd + 'scope, B: 'scope>(
+        &'scope self,
+        operations: impl IntoIterator<Item = Listed<F, B>>,
+        notification: Notification,
+    ) -> Result<Vec<ScopedMember<'scope, F, B>>, ListNotStarted<F, B>> {
+        list::submit(operations, notification, |block| self.adopt(block))
+    }
+
+    /// Starts every operation and waits for all: [`run_list`](super::run_list) for operations that borrow.
+    pub fn run_list<F: AsFd + 'scope, B: 'scope>(
+        &'scope self,
+        operations: impl IntoIterator<Item = Listed<F, B>>,
+    ) -> Vec<Completed<usize, F, B>> {
+        let members: Vec<ScopedMember<'scope, F, B>> = operations
+            .into_iter()
+            .map(|operation| self.adopt(Block::start_or_refuse(operation.setup)))
+            .collect();
+        members.into_iter().map(ScopedRequest::wait).collect()
+    }
+
+    /// Makes a request of a block that has no owner yet.
+    fn adopt<K: Kind, F: 'scope, B: 'scope>(
+        &'scope self,
+        block: Arc<Block<F, B>>,
+    ) -> ScopedRequest<'scope, K, F, B> {
+        let number = self.operations.next.get();
+        self.operations.next.set(number + 1);
+        let known: Arc<dyn InFlight + 'scope> = Arc::clone(&block) as _;
+        // SAFETY: the scope ends, with all of these gone, before 'scope does: `scope` drains it however its
+        // closure ends, and nobody can forget that.
+        let known = unsafe { known.forget_lifetime() };
+        self.operations.blocks.borrow_mut().insert(number, known);
+        ScopedRequest {
+            block,
+            number,
+            operations: &self.operations,
+            owns: PhantomData,
+            kind: PhantomData,
         }
     }
 }
@@ -138,7 +173,8 @@ impl fmt::Debug for Scope<'_, '_> {
 }
 
 /// An operation of a scope. As [`Request`](super::Request), except that dropping it cancels the operation
-/// without waiting, and forgetting it leaks nothing: the scope waits for all and then frees it.
+/// without waiting, and forgetting it leaks a few hundred bytes, but neither file nor buffer: the scope waits for
+/// all and then frees these.
 #[must_use = "dropping a request cancels its operation"]
 pub struct ScopedRequest<'scope, K, F, B> {
     block: Arc<Block<F, B>>,
@@ -147,6 +183,9 @@ pub struct ScopedRequest<'scope, K, F, B> {
     owns: PhantomData<(F, B)>,
     kind: PhantomData<fn() -> K>,
 }
+
+/// A member of a list that was submitted in a scope.
+pub type ScopedMember<'scope, F, B> = ScopedRequest<'scope, kind::Listed, F, B>;
 
 impl<K: Kind, F, B> ScopedRequest<'_, K, F, B> {
     /// Waits until the operation is over, whatever signals come, and gives the result.

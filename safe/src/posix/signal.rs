@@ -38,8 +38,8 @@ pub struct Received {
     pub signal: RtSignal,
     /// The value that it carried: that of [`Notification::signal`](super::Notification::signal).
     pub value: usize,
-    /// Where it came from (`si_code`): `SI_ASYNCIO` from an operation, `SI_QUEUE` from a list or from
-    /// sigqueue(3).
+    /// Where it came from (`si_code`): `SI_ASYNCIO` from an operation on glibc, `SI_QUEUE` from one on musl, from a
+    /// list or from sigqueue(3).
     pub code: i32,
 }
 

@@ -71,6 +71,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         &self.setup
     }
 
+    /// How often the ring has called io_uring_enter(2): to submit, to wait, or to fetch completions.
+    pub fn times_entered(&self) -> u64 {
+        self.raw.times_entered()
+    }
+
     /// The number of operations that the ring can have in flight.
     pub fn capacity(&self) -> usize {
         self.table().capacity() as usize

@@ -178,11 +178,19 @@ fn receiving_into_provided_buffers() {
     );
     assert!(!message.is_name_data_truncated() && !message.is_payload_truncated());
 
-    // Ends by name of what it is, not by user data.
-    ring.push(AsyncCancel2::new(CancelBuilder::fd(fd(&to)).and_user_data(8)).build());
-    assert_eq!(ring.completions(1)[0].1, -libc::ENOENT);
-    ring.push(AsyncCancel2::new(CancelBuilder::fd(fd(&to)).and_user_data(7)).build());
-    let mut ended = ring.completions(2);
+    // Ends by name of what it is, not by user data. 6.1.192 takes the flag that asks for both (a backport) and goes
+    // by the descriptor alone: there the wrong user data ends it.
+    let cancel = |user_data| {
+        let what = CancelBuilder::fd(fd(&to)).and_user_data(user_data);
+        AsyncCancel2::new(what).build()
+    };
+    ring.push(cancel(8));
+    let mut ended = ring.completions(1);
+    if ended == [(0, -libc::ENOENT, 0)] {
+        ring.push(cancel(7));
+        ended.clear();
+    }
+    ended.extend(ring.completions(2 - ended.len()));
     ended.sort();
     assert_eq!(ended, [(0, 0, 0), (7, -libc::ECANCELED, 0)]);
 

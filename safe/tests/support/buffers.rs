@@ -43,8 +43,8 @@ impl Fixture {
         let memory = vec![0u8; 256 * each as usize].leak().as_mut_ptr();
         Self {
             uring,
+            ledger: Ledger::of(&bufs),
             bufs,
-            ledger: Ledger::new(entries),
             memory,
             each,
         }
@@ -111,11 +111,13 @@ impl Fixture {
     pub(crate) fn pieces(&mut self, done: &Done) -> (Vec<Piece>, Vec<u8>) {
         let bytes = u32::try_from(done.result).expect("no error");
         let bid = done.buffer.expect("a buffer");
-        let pieces: Vec<Piece> = self
-            .ledger
-            .completed(bid, bytes, done.buffer_more)
-            .expect("it fits what was pushed")
-            .collect();
+        let noted = self.ledger.completed(bid, bytes, done.buffer_more);
+        let pieces = noted.expect("it fits what was pushed").collect();
+        self.with_data(pieces)
+    }
+
+    /// These pieces, and the bytes in them.
+    pub(crate) fn with_data(&self, pieces: Vec<Piece>) -> (Vec<Piece>, Vec<u8>) {
         let mut data = Vec::new();
         for piece in &pieces {
             let offset = usize::from(piece.bid) * self.each as usize + piece.offset as usize;

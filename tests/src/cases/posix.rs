@@ -1,13 +1,17 @@
 //! POSIX AIO: the area `posix`, a file per subject.
 
-mod cancel;
-mod fsync;
-mod list;
-mod notify;
-mod read;
-mod suspend;
-mod threads;
-mod write;
+mod aio_cancel;
+mod aio_fsync;
+mod aio_read;
+mod aio_status;
+mod aio_suspend;
+mod aio_write;
+pub mod assertions;
+mod header;
+mod lio_listio;
+mod safe_layer;
+mod sigevent;
+mod workers;
 
 use std::fs;
 use std::io;
@@ -16,14 +20,17 @@ use crate::case::Case;
 
 /// The cases, a slice per file.
 pub static FILES: &[&[Case]] = &[
-    read::CASES,
-    write::CASES,
-    fsync::CASES,
-    suspend::CASES,
-    cancel::CASES,
-    list::CASES,
-    notify::CASES,
-    threads::CASES,
+    header::CASES,
+    aio_read::CASES,
+    aio_write::CASES,
+    aio_fsync::CASES,
+    aio_status::CASES,
+    aio_cancel::CASES,
+    aio_suspend::CASES,
+    lio_listio::CASES,
+    sigevent::CASES,
+    workers::CASES,
+    safe_layer::CASES,
 ];
 
 /// Whether the C library is glibc; otherwise it is musl.
@@ -32,4 +39,30 @@ const GLIBC: bool = cfg!(target_env = "gnu");
 /// The number of threads of this process.
 fn thread_count() -> io::Result<usize> {
     Ok(fs::read_dir("/proc/self/task")?.count())
+}
+
+/// Runs `call` while the process can get no more memory.
+fn without_memory<T>(call: impl FnOnce() -> T) -> io::Result<T> {
+    let limit = |limit: &libc::rlimit| {
+        // SAFETY: the limit is readable.
+        match unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    let mut before = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the limit is writable.
+    if unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut before) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit(&libc::rlimit {
+        rlim_cur: 1,
+        ..before
+    })?;
+    let result = call();
+    limit(&before)?;
+    Ok(result)
 }

@@ -8,6 +8,8 @@ mod connect;
 mod epoll;
 mod fixed;
 mod futex;
+mod integrity;
+mod large_blocks;
 mod link;
 mod msg;
 mod msg_ring;
@@ -48,6 +50,8 @@ pub static FILES: &[&[Case]] = &[
     epoll::CASES,
     fixed::CASES,
     futex::CASES,
+    integrity::CASES,
+    large_blocks::CASES,
     link::CASES,
     msg::CASES,
     msg_ring::CASES,

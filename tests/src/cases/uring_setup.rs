@@ -1,10 +1,14 @@
-//! io_uring set-up and registration: the area `uring/setup`, a file per subject.
+//! io_uring set-up and entering: the area `uring/setup`, a file per subject.
 
 mod arguments;
 mod disabled;
 mod enter;
 mod iopoll;
+mod iopoll_device;
+mod limits;
 mod memory;
+mod process;
+mod queue;
 mod running;
 mod sizes;
 mod sqpoll;
@@ -27,7 +31,11 @@ pub static FILES: &[&[Case]] = &[
     disabled::CASES,
     enter::CASES,
     iopoll::CASES,
+    iopoll_device::CASES,
+    limits::CASES,
     memory::CASES,
+    process::CASES,
+    queue::CASES,
     running::CASES,
     sizes::CASES,
     sqpoll::CASES,

@@ -1,79 +1,171 @@
-//! The report as one HTML file that needs nothing else.
+//! The results as one HTML file that needs nothing else: items down, kernels across, the cases of an item below it.
 
 use std::fmt::{self, Write};
-use std::time::Duration;
 
-use super::{Outcome, Report};
+use super::merged::{Item, Mark, Merged, Row};
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8884; --head: #8881; --pass: #18794e; --fail: #c6282d; --unsupported: #0b68a0; --skipped: #8a5a00 }
-@media (prefers-color-scheme: dark) { :root { --pass: #4cc38a; --fail: #ff7b7b; --unsupported: #6cb8f0; --skipped: #e5b454 } }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem }
-h1 { font-size: 1.3rem } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
-input { font: inherit; padding: .4rem .6rem; width: min(30rem, 100%); box-sizing: border-box }
-.wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid var(--line) }
-th { background: var(--head) } td:last-child, th:last-child { text-align: right }
-code { font: .9em ui-monospace, monospace } .detail { white-space: pre-wrap; overflow-wrap: anywhere }
-.outcome { white-space: nowrap; font-weight: 600 }
-.pass .outcome { color: var(--pass) } .fail .outcome { color: var(--fail) }
-.unsupported .outcome { color: var(--unsupported) } .skipped .outcome { color: var(--skipped) }
-";
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
 
-/// Shows the rows that contain each word of the input, and the sections that have any.
-const SCRIPT: &str = "
-const input = document.querySelector('input');
-input.addEventListener('input', () => {
-  const words = input.value.toLowerCase().split(/\\s+/);
-  for (const section of document.querySelectorAll('section')) {
-    let any = false;
-    for (const row of section.querySelectorAll('tbody tr')) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !words.every(word => text.includes(word));
-      any ||= !row.hidden;
-    }
-    section.hidden = !any;
-  }
-});
-";
+/// What is said above the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Heading<'a> {
+    /// The title.
+    pub title: &'a str,
+    /// Paragraphs.
+    pub text: &'a [String],
+}
 
 /// Writes the page.
-pub fn write(out: &mut impl Write, report: &Report, took: Duration) -> fmt::Result {
-    let kernel = Escaped(&report.kernel);
-    let summary = report.summary(took).to_string();
+///
+/// With one column the reasons have a column of their own, and every case is shown; with several they are tooltips, and
+/// a click on an item shows its cases.
+pub fn write(out: &mut impl Write, heading: Heading<'_>, merged: &Merged) -> fmt::Result {
+    let title = Escaped(heading.title);
     writeln!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Conformance of {kernel}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <h1>Asynchronous I/O: conformance of {kernel}</h1>\n<p>{}</p>\n\
-         <p><input type=\"search\" placeholder=\"Filter: fail, IORING_OP_READ, 5.6…\" aria-label=\"Filter\"></p>",
-        Escaped(&summary)
+         <title>{title}</title>\n<style>{STYLE}</style>\n<h1>{title}</h1>"
     )?;
-    for (title, cases) in report.by_area() {
+    for paragraph in heading.text {
+        writeln!(out, "<p>{}</p>", Escaped(paragraph))?;
+    }
+    let items = merged.items();
+    controls(out, &items)?;
+    let alone = merged.columns.len() == 1;
+    let class = if alone { " class=\"alone\"" } else { "" };
+    writeln!(out, "<div class=\"wide\"><table{class}>\n<thead><tr>")?;
+    for name in ["item", "since"] {
+        writeln!(out, "<th scope=\"col\"><button>{name}</button></th>")?;
+    }
+    for (i, column) in merged.columns.iter().enumerate() {
+        let counts = Mark::ALL.map(|mark| format!("{} {}", mark.symbol(), merged.count(i, mark)));
+        let mut about = vec![
+            column.version.clone().unwrap_or_default(),
+            column.programs.clone(),
+        ];
+        about.push(counts.join("  "));
+        about.extend(column.missing.iter().map(|why| format!("missing: {why}")));
+        about.extend(column.troubles.iter().cloned());
+        about.retain(|line| !line.is_empty());
         writeln!(
             out,
-            "<section>\n<h2>{}</h2>\n<div class=\"wide\"><table>\n<thead><tr><th>id</th><th>item</th><th>since</th>\
-             <th>outcome</th><th>detail</th><th>ms</th></tr></thead>\n<tbody>",
-            Escaped(title)
+            "<th scope=\"col\" title=\"{}\"><button>{}</button></th>",
+            Escaped(&about.join("\n")),
+            Escaped(&column.name)
         )?;
-        for case in cases {
-            let outcome: Outcome = case.outcome;
-            let (word, symbol) = (outcome.word(), outcome.symbol());
-            writeln!(
-                out,
-                "<tr class=\"{word}\"><td><code>{}</code></td><td><code>{}</code></td><td>{}</td>\
-                 <td class=\"outcome\">{symbol} {word}</td><td class=\"detail\">{}</td><td>{}</td></tr>",
-                Escaped(&case.id),
-                Escaped(&case.item),
-                Escaped(&case.since),
-                Escaped(&case.detail),
-                case.ms
-            )?;
-        }
-        writeln!(out, "</tbody>\n</table></div>\n</section>")?;
     }
-    writeln!(out, "<script>{SCRIPT}</script>\n</body>\n</html>")
+    if alone {
+        writeln!(out, "<th scope=\"col\">detail</th>")?;
+    }
+    writeln!(out, "</tr></thead>")?;
+    for item in &items {
+        group(out, item, merged.columns.len())?;
+    }
+    writeln!(out, "</table></div>\n<script>{SCRIPT}</script>\n</html>")
+}
+
+/// The filters, which are the legend too.
+fn controls(out: &mut impl Write, items: &[Item<'_>]) -> fmt::Result {
+    writeln!(
+        out,
+        "<form><input type=\"search\" placeholder=\"Filter: read, EINVAL, 5.6…\" aria-label=\"Filter\">\n\
+         <select aria-label=\"Area\"><option value=\"\">all areas</option>"
+    )?;
+    let mut areas: Vec<&str> = items.iter().map(|item| item.area).collect();
+    areas.dedup();
+    for area in areas {
+        writeln!(out, "<option>{}</option>", Escaped(area))?;
+    }
+    writeln!(out, "</select>")?;
+    for mark in Mark::ALL {
+        writeln!(
+            out,
+            "<label class=\"{0}\"><input type=\"checkbox\" value=\"{0}\" checked> {1} {2}</label>",
+            class(mark),
+            mark.symbol(),
+            mark.meaning()
+        )?;
+    }
+    writeln!(
+        out,
+        "<label><input type=\"checkbox\" id=\"differ\"> only where kernels differ</label>\n\
+         <label><input type=\"checkbox\" id=\"open\"> show cases</label>\n<output></output></form>"
+    )
+}
+
+/// An item and its cases.
+fn group(out: &mut impl Write, item: &Item<'_>, columns: usize) -> fmt::Result {
+    let area = Escaped(item.area);
+    let since = item.since();
+    write!(
+        out,
+        "<tbody data-area=\"{area}\"><tr class=\"item\"><th scope=\"row\" title=\"{area}\"><button>{}</button></th><td>{}</td>",
+        Escaped(item.name),
+        Escaped(since)
+    )?;
+    for column in 0..columns {
+        cell(out, item.mark(column), &item.details(column).join("\n"))?;
+    }
+    if columns == 1 {
+        let cases = item.rows.len();
+        let word = if cases == 1 { "case" } else { "cases" };
+        write!(out, "<td>{cases} {word}</td>")?;
+    }
+    writeln!(out, "</tr>")?;
+    for row in &item.rows {
+        case(out, row, columns)?;
+    }
+    writeln!(out, "</tbody>")
+}
+
+fn case(out: &mut impl Write, row: &Row, columns: usize) -> fmt::Result {
+    let (id, since) = (Escaped(&row.id), Escaped(&row.since));
+    write!(
+        out,
+        "<tr class=\"case\"><th scope=\"row\">{id}</th><td>{since}</td>"
+    )?;
+    let detail = |column: usize| {
+        let answer = row.answers.get(column).and_then(Option::as_ref);
+        answer.map_or("", |answer| answer.detail.as_str())
+    };
+    for column in 0..columns {
+        // Said beside it, it need not be a tooltip.
+        let tooltip = if columns == 1 { "" } else { detail(column) };
+        cell(out, row.mark(column), tooltip)?;
+    }
+    if columns == 1 {
+        write!(out, "<td class=\"detail\">{}</td>", Escaped(detail(0)))?;
+    }
+    writeln!(out, "</tr>")
+}
+
+fn cell(out: &mut impl Write, mark: Mark, tooltip: &str) -> fmt::Result {
+    let (class, symbol) = (class(mark), mark.symbol());
+    match (mark, tooltip) {
+        (Mark::Unknown, _) => write!(out, "<td></td>"),
+        (_, "") => write!(out, "<td class=\"{class}\">{symbol}</td>"),
+        (_, text) => {
+            write!(
+                out,
+                "<td class=\"{class}\" title=\"{}\">{symbol}</td>",
+                Escaped(text)
+            )
+        }
+    }
+}
+
+/// The mark's class in the style sheet; short, for it stands in every cell.
+fn class(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Whole => "p",
+        Mark::Part => "h",
+        Mark::Refused => "u",
+        Mark::Wrong => "f",
+        Mark::Skipped => "s",
+        Mark::Unknown => "",
+    }
 }
 
 /// Text with the characters replaced that mean something in HTML.
@@ -97,23 +189,52 @@ impl fmt::Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::merged::tests::sample as several;
     use crate::report::tests::sample;
+
+    fn page(merged: &Merged) -> String {
+        let heading = Heading {
+            title: "A & B",
+            text: &["1 < 2".to_owned()],
+        };
+        let mut page = String::new();
+        write(&mut page, heading, merged).unwrap();
+        page
+    }
 
     #[test]
     fn the_page_is_escaped_and_self_contained() {
-        let mut page = String::new();
-        write(&mut page, &sample(), Duration::from_secs(1)).unwrap();
-        assert!(
-            page.contains("read &lt;3&gt; &amp; &quot;4&quot; (a.rs:1)"),
-            "{page}"
+        let report = sample();
+        let page = page(&Merged::of(&report));
+        for text in [
+            "read &lt;3&gt; &amp; &quot;4&quot; (a.rs:1)",
+            "A &amp; B",
+            "1 &lt; 2",
+        ] {
+            assert!(page.contains(text), "{page}");
+        }
+        assert_eq!(
+            page.matches("<tr class=\"case\">").count(),
+            report.cases.len()
         );
-        assert_eq!(page.matches("<tr class=").count(), sample().cases.len());
         for outside in ["http:", "https:", "src=", "href=", "@import", "url("] {
             assert!(!page.contains(outside), "{outside}");
         }
-        for outcome in Outcome::ALL {
-            let shown = format!("{} {}</td>", outcome.symbol(), outcome.word());
-            assert!(page.contains(&shown), "{shown}");
+    }
+
+    #[test]
+    fn a_reason_is_a_tooltip_beside_other_kernels() {
+        let page = page(&several());
+        assert!(
+            page.contains(
+                "<td class=\"u\" title=\"unsupported &lt;6.7&gt;\">○</td><td class=\"p\">✔</td>"
+            ),
+            "{page}"
+        );
+        assert!(page.contains("<td class=\"h\" title="), "{page}");
+        assert!(page.contains("title=\"5.10.9\nx86_64 musl\n✔ 1"), "{page}");
+        for mark in Mark::ALL {
+            assert!(page.contains(mark.meaning()), "{mark:?}");
         }
     }
 }

@@ -32,7 +32,8 @@ macro_rules! plain {
 plain! {
     i32 u16 u32 u64 usize [i32; 2] [u32; 2] libc::statx libc::sockaddr_in uring_sys::io_uring_recvmsg_out
     uring_sys::__kernel_timespec uring_sys::io_uring_query_hdr uring_sys::io_uring_query_opcode uring_sys::io_uring_buf
-    uring_sys::io_uring_query_zcrx uring_sys::io_uring_query_scq uring_sys::io_uring_query_zcrx_event
+    uring_sys::io_uring_attr_pi uring_sys::io_uring_query_zcrx uring_sys::io_uring_reg_wait uring_sys::io_uring_query_scq
+    uring_sys::io_uring_query_zcrx_event
 }
 
 impl Mem {
@@ -89,6 +90,14 @@ impl Mem {
             .iter()
             .flat_map(|part| [part.bytes.as_ptr() as usize, part.bytes.len()]);
         Mem::of(&words.flat_map(usize::to_ne_bytes).collect::<Vec<u8>>())
+    }
+
+    /// The `struct iovec` that names it.
+    pub fn iovec(self) -> libc::iovec {
+        libc::iovec {
+            iov_base: self.as_ptr().cast(),
+            iov_len: self.bytes.len(),
+        }
     }
 
     /// The part of it from `from` on, `len` bytes. Panics outside.

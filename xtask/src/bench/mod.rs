@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::progress;
+use crate::{progress, stdout};
 use case::Case;
 use report::{Figure, Report};
 
@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     bar.finish_and_clear();
 
     let report = Report::new(figures, &programs)?;
-    println!("{report}");
+    stdout::line(&report.to_string())?;
     if let Some(path) = &args.json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }

@@ -13,18 +13,32 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::packages::{self, Package};
 
-/// The releases to ask, oldest first. The security archive is another site.
-const SUITES: &[&str] = &[
-    "bullseye",
-    "bookworm",
-    "bookworm-updates",
-    "bookworm-backports",
-    "trixie",
-    "trixie-updates",
-    "trixie-backports",
-    "sid",
-];
-const SECURITY_SUITES: &[&str] = &["bullseye-security", "bookworm-security", "trixie-security"];
+/// Which package lists an archive is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lists {
+    /// Debian's name of the architecture.
+    pub(super) architecture: &'static str,
+    /// The releases, oldest first.
+    pub(super) suites: &'static [&'static str],
+    /// The releases to ask the security archive for, which is another site.
+    pub(super) security: &'static [&'static str],
+}
+
+/// What x86-64's kernels, the emulators and the libraries of other architectures come from.
+pub(super) const OWN: Lists = Lists {
+    architecture: "amd64",
+    suites: &[
+        "bullseye",
+        "bookworm",
+        "bookworm-updates",
+        "bookworm-backports",
+        "trixie",
+        "trixie-updates",
+        "trixie-backports",
+        "sid",
+    ],
+    security: &["bullseye-security", "bookworm-security", "trixie-security"],
+};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -35,6 +49,8 @@ const FRESH: Duration = Duration::from_secs(12 * 60 * 60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) package: Package,
+    /// The release that has it.
+    pub(super) release: String,
     /// The size of the package file in bytes.
     pub(super) size: u64,
 }
@@ -42,19 +58,25 @@ pub(super) struct Listed {
 /// The private apt configuration.
 pub(super) struct Archive {
     folder: PathBuf,
+    architecture: &'static str,
+    /// Whether all lists are those of today.
+    current: bool,
 }
 
 impl Archive {
     /// Makes the configuration in `folder`, and fetches the lists unless they are fresh.
     ///
-    /// `warn` hears of lists that could not be had.
+    /// `warn` hears of lists that could not be had; older ones serve then, if there are any.
     pub(super) fn open(
         folder: &Path,
+        lists: &Lists,
         progress: &dyn Fn(&str),
         warn: &dyn Fn(&str),
     ) -> Result<Archive> {
-        let archive = Archive {
+        let mut archive = Archive {
             folder: folder.to_owned(),
+            architecture: lists.architecture,
+            current: true,
         };
         for needed in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(needed))
@@ -62,7 +84,7 @@ impl Archive {
         }
         // No package is installed: a dependency's closure is then complete, and the same everywhere.
         fs::write(folder.join("status"), "")?;
-        let sources = sources(&packages::suites()?)?;
+        let sources = sources(lists, &packages::suites()?)?;
         let file = folder.join("sources.list");
         let stamp = folder.join("updated");
         let unchanged = fs::read_to_string(&file).is_ok_and(|old| old == sources);
@@ -74,9 +96,25 @@ impl Archive {
         match packages::run(archive.apt("apt-get").arg("update"), "apt") {
             Ok(_) => fs::write(&stamp, "")?,
             // Whether what is there is enough is seen by what is asked for.
-            Err(error) => warn(&format!("some package lists could not be had: {error:#}")),
+            Err(error) => {
+                archive.current = false;
+                let names = lists.suites.join(", ");
+                let architecture = lists.architecture;
+                // What follows on other lines, and where it was asked, says no more.
+                let error = format!("{error:#}");
+                let error = error.lines().next().unwrap_or_default();
+                let error = error.split(" [IP:").next().unwrap_or_default();
+                warn(&format!(
+                    "not all package lists of {names} for {architecture} could be had: {error}"
+                ));
+            }
         }
         Ok(archive)
+    }
+
+    /// Whether all lists could be had, so that what is not in them is not in the archive.
+    pub(super) fn is_current(&self) -> bool {
+        self.current
     }
 
     /// An apt command on the private configuration.
@@ -90,8 +128,8 @@ impl Archive {
             format!("Dir::State::Lists={folder}/lists"),
             format!("Dir::State::status={folder}/status"),
             format!("Dir::Cache={folder}/cache"),
-            "APT::Architecture=amd64".to_owned(),
-            "APT::Architectures=amd64".to_owned(),
+            format!("APT::Architecture={}", self.architecture),
+            format!("APT::Architectures={}", self.architecture),
             "Acquire::Languages=none".to_owned(),
             // Lists that are read here, not by apt alone.
             "Acquire::GzipIndexes=false".to_owned(),
@@ -107,13 +145,13 @@ impl Archive {
             self.apt("apt-get").args([
                 "indextargets",
                 "--format",
-                "$(FILENAME)",
+                "$(RELEASE) $(FILENAME)",
                 "Created-By: Packages",
             ]),
             "apt",
         )?;
         let mut found = Vec::new();
-        for file in files.lines() {
+        for (release, file) in files.lines().filter_map(|line| line.split_once(' ')) {
             // apt names what it would have too.
             let Ok(text) = fs::read_to_string(file) else {
                 continue;
@@ -121,7 +159,7 @@ impl Archive {
             found.extend(
                 text.split("\n\n")
                     .filter(|paragraph| field(paragraph, "Package").is_some_and(&wanted))
-                    .filter_map(listed),
+                    .filter_map(|paragraph| listed(paragraph, release)),
             );
         }
         Ok(found)
@@ -177,19 +215,22 @@ impl Archive {
 }
 
 /// apt's sources. `known` are this system's releases with their sites.
-fn sources(known: &[(String, String)]) -> Result<String> {
+fn sources(lists: &Lists, known: &[(String, String)]) -> Result<String> {
     let site = |security: bool| {
         let of_kind = |(release, _): &&(String, String)| release.ends_with("-security") == security;
         known.iter().find(of_kind).map(|(_, site)| site)
     };
     let main = site(false).context("this system's apt has no archive of Debian packages")?;
-    let options = format!("arch=amd64 target=Packages signed-by={KEYRING}");
+    let options = format!(
+        "arch={} target=Packages signed-by={KEYRING}",
+        lists.architecture
+    );
     let mut lines = String::new();
-    for suite in SUITES {
+    for suite in lists.suites {
         lines += &format!("deb [{options}] {main} {suite} main\n");
     }
     if let Some(security) = site(true) {
-        for suite in SECURITY_SUITES {
+        for suite in lists.security {
             lines += &format!("deb [{options}] {security} {suite} main\n");
         }
     }
@@ -208,7 +249,7 @@ fn field<'a>(paragraph: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-fn listed(paragraph: &str) -> Option<Listed> {
+fn listed(paragraph: &str, release: &str) -> Option<Listed> {
     let text = |name| field(paragraph, name).map(str::to_owned);
     Some(Listed {
         package: Package {
@@ -217,6 +258,7 @@ fn listed(paragraph: &str) -> Option<Listed> {
             pool: text("Filename")?,
             sha256: text("SHA256")?,
         },
+        release: release.to_owned(),
         size: field(paragraph, "Size")?.parse().ok()?,
     })
 }
@@ -229,26 +271,26 @@ mod tests {
     fn the_security_releases_come_from_their_own_site() {
         let known = [("stable-security", "s"), ("stable", "m")]
             .map(|(release, site)| (release.to_owned(), site.to_owned()));
-        let text = sources(&known).unwrap();
+        let text = sources(&OWN, &known).unwrap();
         assert!(text.lines().any(|l| l.ends_with("] m sid main")), "{text}");
         assert!(
             text.lines()
                 .any(|l| l.ends_with("] s trixie-security main")),
             "{text}"
         );
-        assert!(!sources(&known[1..]).unwrap().contains("security"));
-        assert!(sources(&[]).is_err());
+        assert!(!sources(&OWN, &known[1..]).unwrap().contains("security"));
+        assert!(sources(&OWN, &[]).is_err());
     }
 
     #[test]
     fn a_paragraph_is_read() {
         let paragraph = "Package: linux-x\nVersion: 1:2-3\nPackage-Type: deb\nFilename: pool/x.deb\nSize: 5\nSHA256: ab\nDescription: x\n more";
-        let read = listed(paragraph).unwrap();
+        let read = listed(paragraph, "sid").unwrap();
         assert_eq!(
             (read.package.version.as_str(), read.size),
             ("1:2-3", 5),
             "{read:?}"
         );
-        assert_eq!(listed("Package: x\nVersion: 1"), None);
+        assert_eq!(listed("Package: x\nVersion: 1", "sid"), None);
     }
 }

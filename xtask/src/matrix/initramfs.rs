@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use conformance::vm::{JOB, Job, PROGRAMS};
+use conformance::vm::{JOB, Job, MODULES, PROGRAMS};
 
+use super::modules::Module;
 use super::programs::Programs;
 
 const FOLDER: u32 = 0o040_755;
@@ -18,12 +19,19 @@ const CHARACTER_DEVICE: u32 = 0o020_600;
 /// The device number of `/dev/console`, which the kernel opens for init before anything is mounted.
 const CONSOLE: (u32, u32) = (5, 1);
 
-/// Writes the archive with init, the job and the programs to `path`.
-pub(super) fn write(path: &Path, programs: &Programs, job: &Job) -> Result<()> {
+/// Writes the archive with init, the job, the programs and the modules to `path`.
+pub(super) fn write(path: &Path, programs: &Programs, job: &Job, modules: &[Module]) -> Result<()> {
     let job = serde_json::to_vec(job)?;
     let init = read(&programs.init)?;
     let mut archive = Newc::new(Vec::new());
-    for folder in ["dev", "proc", "sys", "tmp", in_archive(PROGRAMS)] {
+    for folder in [
+        "dev",
+        "proc",
+        "sys",
+        "tmp",
+        in_archive(PROGRAMS),
+        in_archive(MODULES),
+    ] {
         archive.add(folder, FOLDER, (0, 0), &[])?;
     }
     archive.add("dev/console", CHARACTER_DEVICE, CONSOLE, &[])?;
@@ -32,6 +40,11 @@ pub(super) fn write(path: &Path, programs: &Programs, job: &Job) -> Result<()> {
     for (name, file) in &programs.tests {
         let name = format!("{}/{name}", in_archive(PROGRAMS));
         archive.add(&name, EXECUTABLE, (0, 0), &read(file)?)?;
+    }
+    for (i, Module { name, content }) in modules.iter().enumerate() {
+        // Init loads them in the order of their names.
+        let name = format!("{}/{i:03}-{name}.ko", in_archive(MODULES));
+        archive.add(&name, PLAIN, (0, 0), content)?;
     }
     let archive = archive.finish()?;
     fs::write(path, archive).with_context(|| format!("cannot write {}", path.display()))

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use conformance::report::{CaseReport, Outcome, Report};
-use conformance::vm::{Event, Job};
+use conformance::vm::{Event, Job, NAMESPACES, PORT};
 
+use super::arch::{MachineKind, Port};
 use super::qemu::Emulator;
 use crate::packages;
 
@@ -21,12 +22,9 @@ const MEMORY: &str = "1024";
 /// How much of the kernel's last words is shown.
 const CONSOLE_SHOWN: u64 = 3000;
 
-/// The sizes of the scratch disks: one with a file system, one for cases to overwrite.
-const DISK: u64 = 512 << 20;
-const SCRATCH: u64 = 64 << 20;
-
 /// What a machine is made of.
 pub(super) struct Machine<'a> {
+    pub(super) kind: &'a MachineKind,
     pub(super) emulator: &'a Emulator,
     pub(super) kernel: &'a Path,
     pub(super) initramfs: &'a Path,
@@ -54,16 +52,18 @@ impl Machine<'_> {
     pub(super) fn run(&self, job: &Job, progress: &dyn Fn(&CaseReport)) -> Result<Heard> {
         let start = Instant::now();
         let scratch = tempfile::tempdir_in(self.folder).context("no room for the disks")?;
-        let disk = blank(scratch.path().join("disk"), DISK)?;
+        let disks = (1..).zip(NAMESPACES).map(|(number, namespace)| {
+            blank(scratch.path().join(format!("disk{number}")), namespace.size)
+        });
+        let disks = disks.collect::<Result<Vec<_>>>()?;
         packages::run(
             Command::new("/sbin/mke2fs")
                 .args(["-q", "-F", "-t", "ext4"])
-                .arg(&disk),
+                .args(disks.first()),
             "e2fsprogs",
         )?;
-        let overwritten = blank(scratch.path().join("scratch"), SCRATCH)?;
         let console = self.folder.join(format!("{}.console", self.name));
-        let mut child = self.start(&[disk, overwritten], &console)?;
+        let mut child = self.start(&disks, &console)?;
         let end = listen(&mut child, self.limit, progress);
         // It has ended by itself, or must now.
         let _ = child.kill();
@@ -84,8 +84,13 @@ impl Machine<'_> {
 
     fn start(&self, disks: &[PathBuf], console: &Path) -> Result<Child> {
         let mut command = self.emulator.command()?;
+        if let Some(firmware) = self.kind.firmware {
+            let firmware = self.emulator.file(firmware.as_ref())?;
+            command.arg("-bios").arg(firmware);
+        }
         command
-            .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"])
+            .args(self.kind.options)
+            .args(["-accel", "tcg,thread=multi", "-smp", "2"])
             .args([
                 "-m",
                 MEMORY,
@@ -94,25 +99,28 @@ impl Machine<'_> {
                 "-nodefaults",
                 "-no-reboot",
             ])
-            .arg("-serial")
-            .arg(format!("file:{}", console.display()))
-            .args(["-serial", "stdio"])
+            .args(ways_out(self.kind.port, console))
             .arg("-kernel")
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs)
-            .args(["-append", "console=ttyS0 quiet panic=-1"]);
+            .arg("-append")
+            .arg(command_line(self.kind));
         // Namespaces of one controller: controllers are numbered as their probes happen to end.
         command.args(["-device", "nvme,id=nvme0,serial=scratch"]);
-        for (i, disk) in disks.iter().enumerate() {
+        for ((number, namespace), disk) in (1..).zip(NAMESPACES).zip(disks) {
             command
                 .arg("-drive")
                 .arg(format!(
-                    "file={},if=none,id=disk{i},format=raw,cache=unsafe",
+                    // What is discarded is given back to the file, and then reads as zeros.
+                    "file={},if=none,id=disk{number},format=raw,cache=unsafe,discard=unmap",
                     disk.display()
                 ))
                 .arg("-device")
-                .arg(format!("nvme-ns,bus=nvme0,drive=disk{i},nsid={}", i + 1));
+                .arg(format!(
+                    "nvme-ns,bus=nvme0,drive=disk{number},nsid={number}{}",
+                    namespace.options
+                ));
         }
         command
             .stdin(Stdio::null())
@@ -121,6 +129,55 @@ impl Machine<'_> {
             .spawn()
             .context("cannot start the emulator")
     }
+}
+
+/// Queues to poll are for rings with IORING_SETUP_IOPOLL; without multipath 5.10 polls them too, and a namespace's
+/// devices are named alike.
+const NVME: &str = "nvme.poll_queues=1 nvme_core.multipath=0";
+
+/// The kernel's command line. What the kernel does not know is init's.
+fn command_line(kind: &MachineKind) -> String {
+    let MachineKind {
+        console,
+        command_line,
+        port,
+        ..
+    } = kind;
+    let port = port.path().display();
+    format!("console={console} quiet panic=-1 {NVME} {PORT}={port} {command_line}")
+}
+
+/// The emulator's options for a console that goes to a file, and a port that goes to its standard output.
+fn ways_out(port: Port, console: &Path) -> Vec<String> {
+    let file = format!("file,id=console,path={}", console.display());
+    let serial: &[&str] = match port {
+        Port::Serial => &["-serial", "chardev:console", "-serial", "chardev:port"],
+        // The serial port of this machine is no device for the option, and its other console has lines of 80 characters.
+        Port::Virtio("virtio-serial-ccw") => &[
+            "-device",
+            "sclpconsole,chardev=console",
+            "-device",
+            "virtio-serial-ccw",
+            "-device",
+            "virtserialport,chardev=port",
+        ],
+        Port::Virtio(device) => &[
+            "-serial",
+            "chardev:console",
+            "-device",
+            device,
+            "-device",
+            "virtserialport,chardev=port",
+        ],
+    };
+    // The emulator's own `stdio` ends when its input does, and a port that has ended blocks who writes.
+    let output = "file,id=port,path=/dev/stdout";
+    let channels = ["-chardev", &file, "-chardev", output];
+    [&channels, serial]
+        .concat()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// A sparse file of this size.

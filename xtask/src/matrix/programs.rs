@@ -7,13 +7,12 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use super::cross::Toolchain;
 use crate::workspace;
-
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The programs, on the host.
 pub(super) struct Programs {
-    /// The machine's init, which has the catalogue.
+    /// The program with the catalogue: the machine's init, or the one for this system's own kernel.
     pub(super) init: PathBuf,
     /// Test programs, each with its name in the machine.
     pub(super) tests: Vec<(String, PathBuf)>,
@@ -31,10 +30,16 @@ struct BuiltTarget {
     name: String,
 }
 
-/// Builds init and the test programs that `tests` name: `all`, a test target of package `safe` (`safe` itself for its
-/// unit tests), or the path of a static program.
-pub(super) fn build(folder: &Path, tests: &[String]) -> Result<Programs> {
+/// Builds the program `init` of the suite and the test programs that `tests` name: `all`, a test target of package
+/// `safe` (`safe` itself for its unit tests), or the path of a static program.
+pub(super) fn build(
+    toolchain: &Toolchain,
+    folder: &Path,
+    init: &str,
+    tests: &[String],
+) -> Result<Programs> {
     let init = cargo(
+        toolchain,
         folder,
         &[
             "build",
@@ -42,11 +47,11 @@ pub(super) fn build(folder: &Path, tests: &[String]) -> Result<Programs> {
             "--package",
             "conformance",
             "--bin",
-            "vminit",
+            init,
         ],
     )?;
     let Some((_, init)) = init.into_iter().next() else {
-        bail!("cargo built no vminit");
+        bail!("cargo built no program");
     };
     let (paths, names): (Vec<&String>, Vec<&String>) =
         tests.iter().partition(|test| test.contains('/'));
@@ -64,7 +69,7 @@ pub(super) fn build(folder: &Path, tests: &[String]) -> Result<Programs> {
                 }
             }
         }
-        programs.tests = cargo(folder, &args)?;
+        programs.tests = cargo(toolchain, folder, &args)?;
     }
     for path in paths {
         let path = PathBuf::from(path);
@@ -78,21 +83,27 @@ pub(super) fn build(folder: &Path, tests: &[String]) -> Result<Programs> {
 }
 
 /// Runs cargo, and returns the programs that it built, by name.
-fn cargo(folder: &Path, args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+fn cargo(toolchain: &Toolchain, folder: &Path, args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace::root())
         .args(args)
+        .args(toolchain.arguments)
         .args([
             "--quiet",
             "--target",
-            TARGET,
+            toolchain.target,
             "--message-format",
             "json-render-diagnostics",
         ])
         .arg("--target-dir")
         .arg(folder)
-        .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
+        .envs(
+            toolchain
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;

@@ -6,7 +6,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
 use conformance::report::table::Style;
 use conformance::report::{CaseReport, Outcome};
 
-use super::Column;
+use super::column::Column;
 
 /// Writes the table, the failures in full, and a line of counts for each kernel.
 pub(super) fn write(out: &mut impl Write, columns: &[Column], style: Style) -> fmt::Result {
@@ -17,7 +17,7 @@ pub(super) fn write(out: &mut impl Write, columns: &[Column], style: Style) -> f
         let failed = |case: &&CaseReport| case.outcome == Outcome::Fail;
         for case in column.cases().iter().filter(failed) {
             let detail = case.detail.replace('\n', "\n    ");
-            writeln!(out, "{} {}: {detail}", column.series, case.id)?;
+            writeln!(out, "{} {}: {detail}", column.name, case.id)?;
         }
     }
     writeln!(out)?;
@@ -40,7 +40,7 @@ fn table(columns: &[Column], style: Style) -> Table {
         table.force_no_tty();
     }
     let mut header = vec!["case".to_owned(), "since".to_owned()];
-    header.extend(columns.iter().map(|column| column.series.clone()));
+    header.extend(columns.iter().map(|column| column.name.clone()));
     table.set_header(header);
     let first = columns.iter().find(|column| !column.cases().is_empty());
     for case in first.map(Column::cases).unwrap_or_default() {

@@ -14,7 +14,7 @@ use uapi_overlay::INTERFACES;
 use uapi_overlay::listing::clang_version;
 
 use crate::headers::Headers;
-use crate::workspace;
+use crate::{stdout, workspace};
 use generate::{Files, Generated};
 
 /// Generates the bindings of uring-sys, aio-sys and posix-aio from the pinned headers.
@@ -58,14 +58,17 @@ pub fn run(args: &Args) -> Result<()> {
     let old = committed()?;
     bar.finish_and_clear();
     if args.repin {
-        println!("The headers are those of Linux {}.", headers.kernel_version);
-        print!("{}", changes::describe(&old, &new)?);
+        stdout::line(&format!(
+            "The headers are those of Linux {}.",
+            headers.kernel_version
+        ))?;
+        stdout::write(&changes::describe(&old, &new)?)?;
         if !owed.is_empty() {
-            println!(
+            stdout::line(&format!(
                 "To be written before the bindings are whole: {}\n  {}",
                 owed.len(),
                 owed.join("\n  ")
-            );
+            ))?;
         }
     } else if !owed.is_empty() {
         bail!("{} faults:\n  {}", owed.len(), owed.join("\n  "));
@@ -126,18 +129,17 @@ fn check(old: &Files, new: &Files) -> Result<()> {
             format!("{} (committed)", path.display()),
             format!("{} (generated)", path.display()),
         );
-        print!(
-            "{}",
-            diff.unified_diff()
-                .context_radius(2)
-                .header(&committed, &generated)
-        );
+        let diff = diff
+            .unified_diff()
+            .context_radius(2)
+            .header(&committed, &generated)
+            .to_string();
+        stdout::write(&diff)?;
     }
     if stale > 0 {
         bail!("{stale} generated files are not what regen generates: run `cargo xtask regen`");
     }
-    println!("{} generated files are up to date", new.len());
-    Ok(())
+    stdout::line(&format!("{} generated files are up to date", new.len()))
 }
 
 fn text<'a>(files: &'a Files, path: &Path) -> &'a str {
@@ -161,6 +163,8 @@ fn write(old: &Files, new: &Files) -> Result<()> {
         fs::remove_file(root.join(path))?;
         written += 1;
     }
-    println!("{written} of {} generated files changed", new.len());
-    Ok(())
+    stdout::line(&format!(
+        "{written} of {} generated files changed",
+        new.len()
+    ))
 }

@@ -72,9 +72,10 @@ pub struct Entry(pub(crate) io_uring_sqe);
 #[derive(Clone)]
 pub struct Entry128(pub(crate) Entry, pub(crate) [u8; 64]);
 
-// The kernel reads these sizes, and the queue is indexed by them.
-const _: () = assert!(size_of::<Entry>() == 64 && align_of::<Entry>() == 8);
-const _: () = assert!(size_of::<Entry128>() == 128 && align_of::<Entry128>() == 8);
+// The kernel reads these sizes, and the queue is indexed by them. The alignment is that of the widest field, which is 4
+// on i686.
+const _: () = assert!(size_of::<Entry>() == 64 && align_of::<Entry>() == align_of::<u64>());
+const _: () = assert!(size_of::<Entry128>() == 128 && align_of::<Entry128>() == align_of::<u64>());
 
 pub(crate) mod private {
     /// Keeps the set of entry types closed.

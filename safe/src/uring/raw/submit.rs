@@ -117,7 +117,8 @@ impl<'a> Submitter<'a> {
     /// `io_uring_reg_wait` that lies `offset` bytes into the memory registered for that
     /// (`IORING_REGISTER_MEM_REGION`).
     ///
-    /// `EFAULT` if there is no such memory, or not at that offset. Since Linux 6.13.
+    /// `EFAULT` if there is no such memory, or not at that offset. Since Linux 6.13; a wait in the last 64
+    /// bytes of the memory is taken for the one in the first (seen on all kernels up to 7.3).
     ///
     /// # Safety
     ///

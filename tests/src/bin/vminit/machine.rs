@@ -1,13 +1,17 @@
 //! The machine: file systems, loopback, power.
 
+use std::env;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
-use std::thread;
 use std::time::Duration;
+
+use conformance::vm::{MODULES, NAMESPACES, Node, PORT};
+
+use crate::appear;
 
 /// What to mount: device, place, type.
 const MOUNTS: &[(&str, &str, &str)] = &[
@@ -26,6 +30,9 @@ pub(crate) fn set_up() -> Vec<String> {
             troubles.push(format!("cannot mount {device} on {place}: {error}"));
         }
     }
+    if let Err(error) = load_modules() {
+        troubles.push(format!("cannot load modules: {error}"));
+    }
     // Without its disk /tmp is a folder of the initramfs.
     let mounted = disk(FILES).and_then(|disk| mount(&disk, "/tmp", "ext4"));
     if let Err(error) = mounted {
@@ -41,25 +48,86 @@ pub(crate) fn set_up() -> Vec<String> {
     troubles
 }
 
-/// The namespaces of the NVMe disk: with a file system, and to be overwritten.
-const FILES: u32 = 1;
-pub(crate) const SCRATCH: u32 = 2;
+/// How long a disk may take to appear.
+const APPEARS: Duration = Duration::from_secs(10);
+
+/// The number of the namespace with the file system.
+const FILES: usize = 1;
+
+/// The devices that cases may overwrite, as the variables that name them, and what could not be found.
+pub(crate) fn devices() -> (Vec<(&'static str, String)>, Vec<String>) {
+    let (mut variables, mut troubles) = (Vec::new(), Vec::new());
+    for (number, namespace) in (1..).zip(NAMESPACES) {
+        if namespace.variables.is_empty() {
+            continue;
+        }
+        match disk(number) {
+            Ok(device) => variables.extend(namespace.variables.iter().map(|(name, node)| {
+                let device = match node {
+                    Node::Block => device.clone(),
+                    Node::Generic => device.replace("/nvme", "/ng"),
+                };
+                (*name, device)
+            })),
+            Err(error) => troubles.push(format!("nothing to overwrite: {error}")),
+        }
+    }
+    (variables, troubles)
+}
 
 /// The device of a namespace. Its name does not tell: namespaces are named in the order in which they are found.
-pub(crate) fn disk(namespace: u32) -> io::Result<String> {
-    // The driver may still be looking while init already runs.
-    for _ in 0..500 {
+fn disk(namespace: usize) -> io::Result<String> {
+    // The driver may still be looking while init already runs. The device's node is the last that it makes.
+    let look = || {
         for entry in fs::read_dir("/sys/block")? {
             let entry = entry?;
             let id = fs::read_to_string(entry.path().join("nsid")).unwrap_or_default();
             let device = format!("/dev/{}", entry.file_name().to_string_lossy());
             if id.trim().parse() == Ok(namespace) && fs::exists(&device)? {
-                return Ok(device);
+                return Ok(Some(device));
             }
         }
-        thread::sleep(Duration::from_millis(10));
+        Ok(None)
+    };
+    let found = appear::within("/dev", APPEARS, look)?;
+    found.ok_or_else(|| io::Error::other(format!("no namespace {namespace}")))
+}
+
+/// Loads all modules of the initramfs, with their parameters of the kernel's command line.
+fn load_modules() -> io::Result<()> {
+    let command_line = fs::read_to_string("/proc/cmdline")?;
+    let entries = fs::read_dir(MODULES)?;
+    let mut files = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    for file in files {
+        let module = File::open(&file)?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let parameters = c(&parameters(&command_line, &name))?;
+        // SAFETY: finit_module(2) reads the file and the string, which ends with NUL; both live until it has returned.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_finit_module,
+                libc::c_long::from(module.as_raw_fd()),
+                parameters.as_ptr(),
+                0 as libc::c_long,
+            )
+        };
+        let error = io::Error::last_os_error();
+        if result != 0 && error.raw_os_error() != Some(libc::EEXIST) {
+            return Err(io::Error::other(format!("{}: {error}", file.display())));
+        }
     }
-    Err(io::Error::other(format!("no namespace {namespace}")))
+    Ok(())
+}
+
+/// The parameters of a module whose file is called `NUMBER-NAME`: words of the command line that are `NAME.PARAMETER=VALUE`.
+fn parameters(command_line: &str, file: &str) -> String {
+    let name = file.split_once('-').map_or(file, |(_, name)| name);
+    let words = command_line.split_whitespace();
+    let own = words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('.'));
+    own.collect::<Vec<_>>().join(" ")
 }
 
 fn mount(device: &str, place: &str, kind: &str) -> io::Result<()> {
@@ -101,7 +169,13 @@ fn loopback_up() -> io::Result<()> {
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     // SAFETY: SIOCSIFFLAGS reads an ifreq, which `request` is.
-    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) } {
+    match unsafe {
+        libc::ioctl(
+            socket.as_raw_fd(),
+            libc::SIOCSIFFLAGS as libc::Ioctl,
+            &request,
+        )
+    } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
@@ -121,10 +195,10 @@ pub(crate) fn reap_until(worker: u32) {
     }
 }
 
-/// Lets the serial ports send what is written to them, and switches the machine off.
+/// Lets the console and the port send what is written to them, and switches the machine off.
 pub(crate) fn power_off() -> ! {
-    for port in ["/dev/ttyS0", "/dev/ttyS1"] {
-        if let Ok(port) = File::options().write(true).open(port) {
+    for port in [Some("/dev/console".into()), env::var_os(PORT)] {
+        if let Some(Ok(port)) = port.map(|port| File::options().write(true).open(port)) {
             // SAFETY: tcdrain(3) takes a descriptor, which `port` keeps open, and touches no memory.
             unsafe { libc::tcdrain(port.as_raw_fd()) };
         }
@@ -133,4 +207,17 @@ pub(crate) fn power_off() -> ! {
     unsafe { libc::reboot(libc::RB_POWER_OFF) };
     // Where there is no power to switch off the kernel stops when process 1 ends.
     std::process::exit(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_gets_its_own_parameters() {
+        let line = "quiet nvme.poll_queues=1 nvme_core.multipath=0 nvme.x nvmet.y=2\n";
+        assert_eq!(parameters(line, "002-nvme"), "poll_queues=1 x");
+        assert_eq!(parameters(line, "001-nvme_core"), "multipath=0");
+        assert_eq!(parameters(line, "000-ext4"), "");
+    }
 }

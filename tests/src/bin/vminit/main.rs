@@ -3,6 +3,7 @@
 //! As process 1 it sets the machine up, starts itself once more to do the work, reaps whatever ends meanwhile, and
 //! switches the power off. On any other machine it does nothing.
 
+mod appear;
 mod machine;
 mod work;
 
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::{self, Command, ExitCode};
 
 use conformance::catalogue::catalogue;
-use conformance::requirement::{BLOCK_DEVICE, OWN_MACHINE};
+use conformance::requirement::OWN_MACHINE;
 use conformance::vm::{Event, JOB};
 
 /// The argument of the process that does the work.
@@ -41,17 +42,17 @@ fn main() -> ExitCode {
         work::tell(&Event::Trouble(trouble));
     }
     let mut worker = Command::new("/proc/self/exe");
-    match machine::disk(machine::SCRATCH) {
-        Ok(disk) => {
-            worker.env(BLOCK_DEVICE, disk);
-        }
-        Err(error) => work::tell(&Event::Trouble(format!("nothing to overwrite: {error}"))),
+    let (devices, troubles) = machine::devices();
+    for trouble in troubles {
+        work::tell(&Event::Trouble(trouble));
     }
+    work::hand_over();
     let worker = worker
         .arg(WORK)
         .current_dir("/tmp")
         .env("TMPDIR", "/tmp")
         .env("PATH", "/")
+        .envs(devices)
         .env(OWN_MACHINE, "1")
         .spawn();
     match worker {

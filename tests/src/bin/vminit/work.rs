@@ -1,5 +1,6 @@
 //! The work: cases and test programs, each told as soon as it has ended.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -14,16 +15,18 @@ use conformance::case::Case;
 use conformance::kernel::{Kernel, libc_name};
 use conformance::report::{CaseReport, Outcome};
 use conformance::runner::{Runner, default_jobs};
-use conformance::vm::{Event, JOB, Job, PROGRAMS, program_id};
+use conformance::vm::{Event, JOB, Job, PORT, PROGRAMS, program_id};
 
-/// Where events go: the second serial port.
-const PORT: &str = "/dev/ttyS1";
+use crate::appear;
 
 /// How much of a failed program's output is told.
 const OUTPUT_TOLD: u64 = 6000;
 
-/// Lines of several threads must not mix.
-static LINE: Mutex<()> = Mutex::new(());
+/// The port, once it is open. The lock also keeps the lines of several threads apart.
+static OPEN: Mutex<Option<File>> = Mutex::new(None);
+
+/// How long the port may take to appear.
+const APPEARS: Duration = Duration::from_secs(10);
 
 /// Runs the job.
 pub(crate) fn run(cases: &[&'static Case]) -> Result<()> {
@@ -55,16 +58,35 @@ pub(crate) fn run(cases: &[&'static Case]) -> Result<()> {
 
 /// Writes an event to the port; where that fails there is nobody to tell, but the console shows it.
 pub(crate) fn tell(event: &Event) {
-    let _line = LINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let written = serde_json::to_string(event)
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let told = serde_json::to_string(event)
         .map_err(io::Error::other)
         .and_then(|line| {
-            let mut port = File::options().write(true).open(PORT)?;
+            let port = match &mut *open {
+                Some(port) => port,
+                None => open.insert(port()?),
+            };
             port.write_all(format!("{line}\n").as_bytes())
         });
-    if let Err(error) = written {
+    if let Err(error) = told {
         eprintln!("cannot tell {event:?}: {error}");
     }
+}
+
+/// Closes the port, which one process at a time may have open.
+pub(crate) fn hand_over() {
+    *OPEN.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Opens the port, as soon as its driver has made it.
+fn port() -> io::Result<File> {
+    let path = env::var_os(PORT).unwrap_or_else(|| "/dev/ttyS1".into());
+    let look = || match File::options().write(true).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    };
+    let port = appear::within("/dev", APPEARS, look)?;
+    port.ok_or_else(|| io::Error::other(format!("no port {path:?}")))
 }
 
 /// Runs a test program; it passes if it exits with 0.

@@ -317,6 +317,11 @@ fn by_both(cx: &mut Context) -> Run {
         return absent("a poll is not found by both");
     }
     cx.accepted(res)?;
+    ring.start(&[op(3, 0).tag(1000)])?;
+    let wrong = ring.wait()?;
+    if (wrong.user_data, wrong.res) != (1000, -libc::ENOENT) {
+        return absent("the descriptor alone decides, whatever the user_data");
+    }
     refuses(
         &mut ring,
         &[

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use uring_sys::*;
@@ -49,6 +50,19 @@ pub(super) static CASES: &[Case] = &[
         (5, 13),
         multishot,
     ),
+    case(
+        "uring/op/poll_add/multishot_overflow",
+        &["IORING_POLL_ADD_MULTI", "IORING_CQE_F_MORE"],
+        (5, 13),
+        multishot_overflow,
+    ),
+    case(
+        "uring/op/poll_add/own_eventfd",
+        &["IORING_POLL_ADD_MULTI", "IORING_REGISTER_EVENTFD"],
+        (5, 13),
+        own_eventfd,
+    )
+    .announced(),
     Case::new(
         "uring/op/poll_add/ring",
         &["IORING_OP_POLL_ADD"],
@@ -160,6 +174,96 @@ fn level(_: &mut Context) -> Run {
             ),
         ],
     )
+}
+
+/// A ring's own eventfd is polled by it: what the poll completes does not start it again.
+fn own_eventfd(cx: &mut Context) -> Run {
+    let mut ring = ring()?;
+    // SAFETY: the call takes no memory.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    ensure!(fd >= 0, "no eventfd");
+    // SAFETY: the descriptor was just made for us.
+    let eventfd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: the kernel reads one number during the call.
+    let res = unsafe { ring.register(IORING_REGISTER_EVENTFD, (&raw const fd).cast(), 1) };
+    ensure_eq!(Res(res), Res(0), "register the eventfd");
+    let poll = flagged(poll_add(&eventfd, libc::POLLIN), IORING_POLL_ADD_MULTI);
+    ring.start(&[poll.tag(1)])?;
+    File::from(eventfd.try_clone()?).write_all(&1u64.to_ne_bytes())?;
+    let first = ring.wait()?;
+    cx.accepted(first.res)?;
+    // Each completion may count once more in the eventfd; what matters is that this ends.
+    let (mut count, mut more) = (1, first.more());
+    for _ in 0..100 {
+        ring.enter(0, 0, IORING_ENTER_GETEVENTS);
+        while let Some(cqe) = ring.reap() {
+            count += 1;
+            more = cqe.more();
+        }
+    }
+    if count >= 10 {
+        return absent(format_args!("{count} completions of one event"));
+    }
+    cx.note(format_args!("{count} completions, goes on: {more}"));
+    pass()
+}
+
+/// When completions overflow, a repeated poll goes on or ends with a completion that says so; none is lost.
+fn multishot_overflow(cx: &mut Context) -> Run {
+    let mut ring = Ring::with(
+        1,
+        io_uring_params {
+            flags: IORING_SETUP_CQSIZE,
+            cq_entries: 2,
+            ..io_uring_params::default()
+        },
+    )?;
+    let (reader, writer) = pipe()?;
+    let (mut reader, mut writer) = (File::from(reader), File::from(writer));
+    ring.start(&[flagged(poll_add(&reader, libc::POLLIN), IORING_POLL_ADD_MULTI).tag(1)])?;
+    let refused = ring.reap();
+    if let Some(cqe) = refused {
+        cx.accepted(cqe.res)?;
+    }
+    for _ in 0..6 {
+        writer.write_all(b"x")?;
+        // Entering lets what waits be posted.
+        ring.enter(0, 0, IORING_ENTER_GETEVENTS);
+        reader.read_exact(&mut [0])?;
+    }
+    let mut events = 0;
+    let mut ended = false;
+    let mut take = |cqe: Cqe| -> Run {
+        ensure!(!ended, "a completion after the last");
+        ensure_eq!(Res(cqe.res), Res(libc::POLLIN.into()), "the event");
+        events += 1;
+        ended = !cqe.more();
+        pass()
+    };
+    for _ in 0..8 {
+        while let Some(cqe) = ring.reap() {
+            take(cqe)?;
+        }
+        ring.enter(0, 0, IORING_ENTER_GETEVENTS);
+    }
+    cx.note(format_args!("{events} of 6 events, ended: {ended}"));
+    ensure!(
+        events > 2,
+        "{events} events: those that overflowed are lost"
+    );
+    ring.start(&[removed(1).tag(2)])?;
+    let last = ring.finish(if ended { 1 } else { 2 })?;
+    let last: Vec<_> = last
+        .iter()
+        .map(|cqe| (cqe.user_data, Res(cqe.res)))
+        .collect();
+    let expected: &[_] = if ended {
+        &[(2, Res(-libc::ENOENT))]
+    } else {
+        &[(1, Res(-libc::ECANCELED)), (2, Res(0))]
+    };
+    ensure_eq!(last, expected, "removing the poll");
+    pass()
 }
 
 /// Each event posts a completion with F_MORE, until the poll is removed.

@@ -13,6 +13,7 @@ use crate::ring::op::Op;
 use crate::ring::ops::{vectored, write};
 use crate::support::files::{pattern, pattern_file, pipe};
 use crate::support::names::Res;
+use crate::support::signals;
 use crate::{ensure, ensure_eq};
 
 const WRITE: &[&str] = &["IORING_OP_WRITE"];
@@ -39,6 +40,7 @@ pub(super) static CASES: &[Case] = &[
         kernel(5, 6),
         position,
     ),
+    Case::new("uring/op/write/size_limit", WRITE, kernel(5, 6), size_limit),
     Case::new(
         "uring/op/write/sync",
         &["RWF_DSYNC", "RWF_SYNC", "IORING_OP_WRITE"],
@@ -142,6 +144,32 @@ fn position(cx: &mut Context) -> Run {
         "position after a write at an offset"
     );
     ensure!(fs::read("f")? == pattern(0..700), "content");
+    pass()
+}
+
+/// Up to the limit on file sizes a write is short; beyond it fails.
+fn size_limit(cx: &mut Context) -> Run {
+    let mut ring = ring()?;
+    let file = pattern_file(cx, "f", 10)?;
+    signals::count(libc::SIGXFSZ, 0)?;
+    let set = |rlim_cur| {
+        let limit = libc::rlimit {
+            rlim_cur,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: `limit` is readable.
+        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }
+    };
+    ensure_eq!(set(12), 0, "setrlimit");
+    let over = ring.run(wr(&file, b"abcd", 10))?.res;
+    let beyond = ring.run(wr(&file, b"efgh", 12))?.res;
+    // The answer of this case is written to a file as well.
+    ensure_eq!(set(libc::RLIM_INFINITY), 0, "setrlimit");
+    ensure_eq!(Res(over), Res(2), "a write over the limit");
+    ensure_eq!(Res(beyond), Res(-libc::EFBIG), "a write beyond the limit");
+    cx.note(format_args!("{} signals", signals::caught()));
+    let whole = [&pattern(0..10)[..], b"ab"].concat();
+    ensure!(fs::read("f")? == whole, "other content");
     pass()
 }
 

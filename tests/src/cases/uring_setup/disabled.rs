@@ -1,6 +1,5 @@
 //! The sysctls that forbid rings.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -13,6 +12,7 @@ use crate::context::Context;
 use crate::ensure_eq;
 use crate::requirement::Requirement;
 use crate::ring::Ring;
+use crate::support::sysctl::Sysctl;
 
 const DISABLED: &str = "/proc/sys/kernel/io_uring_disabled";
 const GROUP: &str = "/proc/sys/kernel/io_uring_group";
@@ -96,28 +96,6 @@ fn forbidden(who: &str, level: u32) -> Run {
         "reason that the typed ring gives {who}"
     );
     pass()
-}
-
-/// A sysctl that gets its old value back when this is dropped.
-struct Sysctl {
-    path: &'static str,
-    old: String,
-}
-
-impl Sysctl {
-    #[track_caller]
-    fn set(path: &'static str, value: &str) -> Result<Self, Stop> {
-        let old = fs::read_to_string(path)?;
-        let sysctl = Sysctl { path, old };
-        fs::write(path, value)?;
-        Ok(sysctl)
-    }
-}
-
-impl Drop for Sysctl {
-    fn drop(&mut self) {
-        fs::write(self.path, self.old.trim()).expect("the sysctl takes its old value");
-    }
 }
 
 /// Other effective ids, until dropped.

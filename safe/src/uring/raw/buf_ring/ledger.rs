@@ -4,8 +4,32 @@
 //! and in a ring of [`incremental`](super::Builder::incremental) use a buffer is filled piece by piece: what
 //! a CQE means depends on what was pushed and what came before. The ring itself cannot be asked, for the
 //! kernel writes to it and keeps its own index. So this keeps a list.
+//!
+//! # When a buffer of incremental use is the application's again
+//!
+//! `IORING_CQE_F_BUF_MORE` says that the kernel goes on using a buffer. That it is *not* set says nothing: 6.18.15
+//! leaves it out for bundles and for reads of files, 6.16.12 for these, 6.19.14 for those.
+//! So lengths decide:
+//!
+//! 1. A buffer that is used to its end, or of which less than `min_left` is left, is the application's.
+//! 2. Any other stays the kernel's, whatever flag is missing. If the flag is missing it is *in doubt*.
+//! 3. A buffer in doubt is the application's when the kernel's own count says that it has used it up:
+//!    [`Ledger::used_up`].
+//!
+//! What is used is mostly what is filled. But where the kernel cannot wait for data by polling (files), and in
+//! workers (`IOSQE_ASYNC`), it uses as much as was *asked* for when it picks the buffer: a read of 64 bytes that
+//! finds 30 leaves a hole of 34. [`Ledger::completed_as_asked`] is for those.
+//!
+//! # What it cannot know
+//!
+//! On some kernels (6.18.15, 6.19.14; not 6.12.117, 6.16.12, 6.18.44 and 7.0.13) a bundle with a length that finds no data
+//! (`EAGAIN` by `MSG_DONTWAIT`) leaves that length in the buffer, which is shorter then than it was pushed. No
+//! buffer is given back early by that, but what follows is taken for lying elsewhere. Give such bundles no
+//! length.
 
 use std::fmt::{self, Display, Formatter};
+
+use super::BufRing;
 
 /// The buffers in a ring, in its order, and how much of each has been filled.
 ///
@@ -37,6 +61,8 @@ pub struct Ledger {
     next: u32,
     /// How many of those between are in the ring.
     live: u32,
+    /// Buffers are used piece by piece, while at least this much is left; at least 1.
+    least: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,8 +70,10 @@ struct Slot {
     bid: u16,
     live: bool,
     len: u32,
-    /// How many of the bytes are filled.
+    /// How many of the bytes are used: filled, or passed over.
     used: u32,
+    /// Its last CQE did not say that the kernel goes on, though some of it is left.
+    in_doubt: bool,
 }
 
 /// Some bytes of a buffer that a completion has filled (or, for a send, taken).
@@ -57,7 +85,7 @@ pub struct Piece {
     pub offset: u32,
     /// The number of bytes.
     pub len: u32,
-    /// Whether the kernel has done with the buffer. If not, it will go on behind these bytes.
+    /// Whether the buffer is the application's again. If not, the kernel may go on behind these bytes.
     pub last: bool,
 }
 
@@ -91,14 +119,34 @@ impl Display for LedgerError {
 impl std::error::Error for LedgerError {}
 
 impl Ledger {
-    /// The ledger of an empty ring of `entries` slots.
+    /// The ledger of an empty ring of `entries` slots, whose buffers are used once.
     pub fn new(entries: u32) -> Self {
+        Self::with(entries, None)
+    }
+
+    /// The ledger of an empty ring of `entries` slots of incremental use. `min_left` is what the ring was
+    /// registered with, or 0.
+    pub fn incremental(entries: u32, min_left: u32) -> Self {
+        Self::with(entries, Some(min_left.max(1)))
+    }
+
+    /// The ledger of this ring, which is still empty.
+    pub fn of(ring: &BufRing) -> Self {
+        if ring.is_incremental() {
+            Self::incremental(ring.entries(), ring.min_left())
+        } else {
+            Self::new(ring.entries())
+        }
+    }
+
+    fn with(entries: u32, least: Option<u32>) -> Self {
         let slots = (entries as usize).next_power_of_two();
         Self {
             slots: vec![Slot::default(); slots].into_boxed_slice(),
             oldest: 0,
             next: 0,
             live: 0,
+            least,
         }
     }
 
@@ -133,7 +181,7 @@ impl Ledger {
             bid,
             live: true,
             len,
-            used: 0,
+            ..Slot::default()
         };
         self.next = self.next.wrapping_add(1);
         self.live += 1;
@@ -143,8 +191,9 @@ impl Ledger {
     /// Notes a CQE, and answers what it has filled, in order: at least one piece, which is empty if `bytes`
     /// is 0.
     ///
-    /// `bid` is the id in its flags (`IORING_CQE_BUFFER_SHIFT`), `bytes` its result, `more` whether it has
-    /// `IORING_CQE_F_BUF_MORE`. A CQE without `IORING_CQE_F_BUFFER` is about no buffer: do not note it.
+    /// `bid` is the id in its flags (`IORING_CQE_BUFFER_SHIFT`), `bytes` its result, or 0 for an errno, `more`
+    /// whether it has `IORING_CQE_F_BUF_MORE`. A CQE without `IORING_CQE_F_BUFFER` is about no buffer: do not
+    /// note it.
     ///
     /// # Errors
     ///
@@ -156,39 +205,74 @@ impl Ledger {
         bytes: u32,
         more: bool,
     ) -> Result<Pieces<'_>, LedgerError> {
-        let first = self
-            .positions()
-            .find(|&position| self.slot(position).live && self.slot(position).bid == bid)
-            .ok_or(LedgerError::UnknownBuffer(bid))?;
+        let first = self.find(bid)?;
         let (last, end) = self.extent(first, bytes)?;
         if more && end == self.slot(last).len {
             return Err(LedgerError::NothingLeft(self.slot(last).bid));
         }
+        Ok(self.note(first, last, end, bytes, more))
+    }
 
-        let offset = self.slot(first).used;
-        let mut position = first;
-        loop {
-            let at_last = position == last;
+    /// As [`completed`](Self::completed), for a request that uses as much of a buffer as it `asked` for (0: all
+    /// that is left), however much it fills: a read of a file that cannot be polled, or any request with
+    /// `IOSQE_ASYNC`. Not for bundles.
+    ///
+    /// In a ring of incremental use such requests are to be made one at a time: if several have a piece of one
+    /// buffer, no CQE says which. The buffer is not given back early even then, but pieces may be taken one for
+    /// the other.
+    ///
+    /// # Errors
+    ///
+    /// As there. [`LedgerError::TooManyBytes`] also for more than was asked for.
+    pub fn completed_as_asked(
+        &mut self,
+        bid: u16,
+        asked: u32,
+        bytes: u32,
+        more: bool,
+    ) -> Result<Pieces<'_>, LedgerError> {
+        let position = self.find(bid)?;
+        let slot = self.slot(position);
+        let room = slot.len - slot.used;
+        let used = if asked == 0 { room } else { asked.min(room) };
+        if bytes > used {
+            return Err(LedgerError::TooManyBytes(bytes - used));
+        }
+        Ok(self.note(position, position, slot.used + used, bytes, more))
+    }
+
+    /// Whether there are buffers of which a CQE has left some, without saying that the kernel goes on. It may
+    /// or may not; see [`used_up`](Self::used_up).
+    pub fn is_in_doubt(&self) -> bool {
+        self.positions()
+            .any(|position| self.slot(position).live && self.slot(position).in_doubt)
+    }
+
+    /// Notes how many buffers the kernel has used up ([`BufRing::consumed`]), and answers the ids of those
+    /// [in doubt](Self::is_in_doubt) that are the application's now.
+    ///
+    /// Ask the kernel when no request of the group is in flight for which
+    /// [`completed_as_asked`](Self::completed_as_asked) is right: it may have a piece of a buffer that is used up.
+    pub fn used_up(&mut self, consumed: u16) -> impl Iterator<Item = u16> + use<> {
+        let oldest = self.oldest;
+        // The kernel is in or behind what is between; a count from before that is old and says nothing.
+        let passed = u32::from(consumed.wrapping_sub(oldest as u16));
+        let passed = if passed > self.next.wrapping_sub(oldest) {
+            0
+        } else {
+            passed
+        };
+        let mut done = Vec::new();
+        for position in (0..passed).map(|n| oldest.wrapping_add(n)) {
             let slot = self.slot_mut(position);
-            slot.used = if at_last { end } else { slot.len };
-            slot.live = at_last && more;
-            if !slot.live {
-                self.live -= 1;
+            if slot.live && slot.in_doubt {
+                slot.live = false;
+                done.push(slot.bid);
             }
-            if at_last {
-                break;
-            }
-            position = position.wrapping_add(1);
         }
-        while self.oldest != self.next && !self.slot(self.oldest).live {
-            self.oldest = self.oldest.wrapping_add(1);
-        }
-        Ok(Pieces {
-            ledger: self,
-            position: first,
-            offset,
-            left: last.wrapping_sub(first).wrapping_add(1),
-        })
+        self.live -= done.len() as u32;
+        self.forget_the_oldest();
+        done.into_iter()
     }
 
     /// Takes all buffers out, oldest first, and answers their ids: what remains when the ring has been
@@ -201,6 +285,46 @@ impl Ledger {
             let slot = self.slot_mut(position);
             std::mem::take(&mut slot.live).then_some(slot.bid)
         })
+    }
+
+    /// The oldest buffer in the ring with this id.
+    fn find(&self, bid: u16) -> Result<u32, LedgerError> {
+        self.positions()
+            .find(|&position| self.slot(position).live && self.slot(position).bid == bid)
+            .ok_or(LedgerError::UnknownBuffer(bid))
+    }
+
+    /// Notes that all from what is left of the buffer at `first` to `end` in the one at `last` is used, and `bytes`
+    /// of it filled.
+    fn note(&mut self, first: u32, last: u32, end: u32, bytes: u32, more: bool) -> Pieces<'_> {
+        let offset = self.slot(first).used;
+        let least = self.least;
+        let count = last.wrapping_sub(first).wrapping_add(1);
+        for position in (0..count).map(|n| first.wrapping_add(n)) {
+            let slot = self.slot_mut(position);
+            slot.used = if position == last { end } else { slot.len };
+            let left = slot.len - slot.used;
+            // What the kernel says of keeping a buffer is believed; that it says nothing proves nothing.
+            let kept = more && position == last && left > 0;
+            slot.live = kept || least.is_some_and(|least| left >= least);
+            slot.in_doubt = slot.live && !more;
+            self.live -= u32::from(!self.slot(position).live);
+        }
+        self.forget_the_oldest();
+        Pieces {
+            ledger: self,
+            position: first,
+            offset,
+            bytes,
+            left: count,
+        }
+    }
+
+    /// Moves on to the oldest buffer that is in the ring.
+    fn forget_the_oldest(&mut self) {
+        while self.oldest != self.next && !self.slot(self.oldest).live {
+            self.oldest = self.oldest.wrapping_add(1);
+        }
     }
 
     /// The buffer in which `bytes` from what is left of the one at `first` end, and where.
@@ -245,6 +369,8 @@ pub struct Pieces<'a> {
     position: u32,
     /// Where the first piece begins. The others begin at 0.
     offset: u32,
+    /// What is filled in the pieces that are left.
+    bytes: u32,
     left: u32,
 }
 
@@ -256,10 +382,12 @@ impl Iterator for Pieces<'_> {
         let slot = self.ledger.slot(self.position);
         let offset = std::mem::take(&mut self.offset);
         self.position = self.position.wrapping_add(1);
+        let len = self.bytes.min(slot.used - offset);
+        self.bytes -= len;
         Some(Piece {
             bid: slot.bid,
             offset,
-            len: slot.used - offset,
+            len,
             last: !slot.live,
         })
     }
@@ -272,116 +400,4 @@ impl Iterator for Pieces<'_> {
 impl ExactSizeIterator for Pieces<'_> {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ledger(entries: u32, lens: &[u32]) -> Ledger {
-        let mut ledger = Ledger::new(entries);
-        for (bid, &len) in (0..).zip(lens) {
-            ledger.pushed(bid, len).expect("room");
-        }
-        ledger
-    }
-
-    fn completed(
-        ledger: &mut Ledger,
-        bid: u16,
-        bytes: u32,
-        more: bool,
-    ) -> Vec<(u16, u32, u32, bool)> {
-        let pieces = ledger.completed(bid, bytes, more).expect("a possible CQE");
-        pieces.map(|p| (p.bid, p.offset, p.len, p.last)).collect()
-    }
-
-    #[test]
-    fn a_short_read_takes_the_whole_buffer() {
-        let mut ledger = ledger(4, &[100, 100]);
-        assert_eq!(completed(&mut ledger, 0, 7, false), [(0, 0, 7, true)]);
-        assert_eq!(completed(&mut ledger, 1, 0, false), [(1, 0, 0, true)]);
-        assert!(ledger.is_empty());
-    }
-
-    #[test]
-    fn a_bundle_that_ends_at_the_end_of_a_buffer_does_not_name_the_next() {
-        let mut ledger = ledger(4, &[100, 50, 25]);
-        let pieces = completed(&mut ledger, 0, 150, false);
-        assert_eq!(pieces, [(0, 0, 100, true), (1, 0, 50, true)]);
-        assert_eq!(ledger.len(), 1);
-    }
-
-    #[test]
-    fn incremental_use_goes_on_where_it_stopped() {
-        let mut ledger = ledger(4, &[100, 100, 100]);
-        assert_eq!(completed(&mut ledger, 0, 30, true), [(0, 0, 30, false)]);
-        assert_eq!(completed(&mut ledger, 0, 0, true), [(0, 30, 0, false)]);
-        let pieces = completed(&mut ledger, 0, 180, true);
-        assert_eq!(
-            pieces,
-            [(0, 30, 70, true), (1, 0, 100, true), (2, 0, 10, false)]
-        );
-        assert_eq!(ledger.len(), 1);
-        // Retired early, as with `min_left`.
-        assert_eq!(completed(&mut ledger, 2, 85, false), [(2, 10, 85, true)]);
-        assert!(ledger.is_empty());
-    }
-
-    #[test]
-    fn completions_may_come_out_of_order() {
-        let mut ledger = ledger(4, &[10; 4]);
-        assert_eq!(completed(&mut ledger, 2, 10, false), [(2, 0, 10, true)]);
-        assert_eq!(completed(&mut ledger, 1, 10, false), [(1, 0, 10, true)]);
-        // The slot of buffer 0 is in use and the next to be filled.
-        assert!(ledger.is_full());
-        assert_eq!(ledger.pushed(9, 10), Err(LedgerError::Full));
-        assert_eq!(completed(&mut ledger, 0, 10, false), [(0, 0, 10, true)]);
-        assert_eq!(ledger.len(), 1);
-        for bid in 4..7 {
-            ledger.pushed(bid, 10).expect("room");
-        }
-        assert!(ledger.is_full());
-        assert_eq!(ledger.drain().collect::<Vec<u16>>(), [3, 4, 5, 6]);
-        assert!(ledger.is_empty() && !ledger.is_full());
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_and_changes_nothing() {
-        let mut ledger = ledger(4, &[10, 10, 10]);
-        assert_eq!(completed(&mut ledger, 1, 10, false).len(), 1);
-        // Buffer 1 is gone: a bundle from 0 cannot reach 2.
-        let refused = [
-            ((1, 5, false), LedgerError::UnknownBuffer(1)),
-            ((7, 5, false), LedgerError::UnknownBuffer(7)),
-            ((0, 11, false), LedgerError::TooManyBytes(1)),
-            (
-                (2, u32::MAX, false),
-                LedgerError::TooManyBytes(u32::MAX - 10),
-            ),
-            ((2, 10, true), LedgerError::NothingLeft(2)),
-        ];
-        for ((bid, bytes, more), error) in refused {
-            assert_eq!(ledger.completed(bid, bytes, more).err(), Some(error));
-            assert_eq!(ledger.len(), 2);
-        }
-        assert_eq!(completed(&mut ledger, 2, 10, false), [(2, 0, 10, true)]);
-        assert_eq!(completed(&mut ledger, 0, 10, false), [(0, 0, 10, true)]);
-    }
-
-    #[test]
-    fn many_rounds_wrap() {
-        let mut ledger = Ledger::new(4);
-        ledger.oldest = u32::MAX - 5;
-        ledger.next = ledger.oldest;
-        for round in 0..6u16 {
-            for bid in 0..4 {
-                ledger.pushed(round * 4 + bid, 10).expect("room");
-            }
-            let pieces = completed(&mut ledger, round * 4, 40, false);
-            assert_eq!(pieces.len(), 4);
-            assert!(
-                pieces
-                    .iter()
-                    .all(|&(_, offset, len, last)| (offset, len, last) == (0, 10, true))
-            );
-        }
-    }
-}
+mod tests;

@@ -82,8 +82,9 @@ impl Builder {
         self
     }
 
-    /// Lets a buffer be used piece by piece (`IOU_PBUF_RING_INC`): while `IORING_CQE_F_BUF_MORE` is set, the
-    /// next data goes behind what is there. Since Linux 6.12.
+    /// Lets a buffer be used piece by piece (`IOU_PBUF_RING_INC`): the next data goes behind what is there.
+    /// `IORING_CQE_F_BUF_MORE` says so, but not on every kernel for every request: [`Ledger`] knows what can be
+    /// believed. Since Linux 6.12.
     pub fn incremental(mut self) -> Self {
         self.asked.incremental = true;
         self
@@ -203,6 +204,13 @@ impl BufRing {
         self.features.incremental
     }
 
+    /// How much must be left of a buffer for it to be used further, or 0:
+    /// [`Builder::min_left`](Builder::min_left).
+    #[inline]
+    pub fn min_left(&self) -> u32 {
+        self.features.min_left
+    }
+
     /// Whether the kernel allocated the ring.
     #[inline]
     pub fn is_kernel_memory(&self) -> bool {
@@ -217,12 +225,14 @@ impl BufRing {
     /// # Safety
     ///
     /// * The kernel may write to the buffer, and for a send read it, from the next `publish` on. That ends
-    ///   when a CQE has been reaped that says that it is done with it: one that names `bid` without
-    ///   `IORING_CQE_F_BUF_MORE`, or the CQE of a bundle that has filled it. It ends too when the group has
-    ///   been unregistered or the io_uring closed, **and then** every request that could have picked the
-    ///   buffer has ended. Closing does not end requests by itself. Until it ends, the buffer stays mapped
-    ///   and nobody else accesses it, except for reading what CQEs have reported of a buffer that is used
-    ///   piece by piece.
+    ///   when a CQE has been reaped that says that it is done with it: one that names `bid`, or the CQE of a
+    ///   bundle that has filled it. In a ring of incremental use it ends when CQEs have used all of it, or
+    ///   [`consumed`](Self::consumed) has passed it and every request that took a piece of it has ended; a
+    ///   missing `IORING_CQE_F_BUF_MORE` says neither ([`Ledger`] keeps count of that). It ends too when the
+    ///   group has been unregistered or the io_uring closed, **and then** every request that could have
+    ///   picked the buffer has ended. Closing does not end requests by itself. Until it ends, the buffer stays
+    ///   mapped and nobody else accesses it, except for reading what CQEs have reported of a buffer that is
+    ///   used piece by piece.
     /// * At most [`entries`](Self::entries) buffers are in the ring: pushed, and not yet known from a CQE
     ///   (or [`consumed`](Self::consumed)) to be picked. With more, the kernel gives out one buffer twice.
     /// * No other buffer in the ring has this id, if the application takes an id for a buffer.

@@ -26,7 +26,8 @@ builder! {
 }
 
 builder! {
-    /// [`UringCmd80`] for rings with entries of both sizes. Since Linux 6.19.
+    /// [`UringCmd80`] for rings with entries of both sizes; it works on rings of 128-byte entries too.
+    /// Since Linux 6.19.
     ///
     /// `-EINVAL` on a ring that has only 64-byte entries.
     UringCmd128 -> Entry128 = IORING_OP_URING_CMD128 {
@@ -130,7 +131,8 @@ builder! {
     /// Linux 6.12.
     ///
     /// `-EINVAL` if the range is not aligned to logical blocks, `-EOPNOTSUPP` if the device cannot,
-    /// `-EBADF` if it is not open for writing.
+    /// `-EBADF` if it is not open for writing. Linux 7.0 answers `-EINVAL` unless the entry has
+    /// [`Flags::ASYNC`].
     BlockDiscard -> Entry = IORING_OP_URING_CMD {}
 }
 

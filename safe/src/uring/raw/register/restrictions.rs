@@ -80,7 +80,8 @@ struct TaskRules {
 ///
 /// # Errors
 ///
-/// `EACCES`: the thread has neither `no_new_privs` nor `CAP_SYS_ADMIN`. `EPERM`: it is restricted already.
+/// `EACCES`: the thread has neither `no_new_privs` nor `CAP_SYS_ADMIN`, or (on newer kernels) a list that it has
+/// already does not allow this. `EPERM`: it has restrictions, or filters of [`filter_task`](super::filter_task), already.
 /// `EINVAL`: a kernel before 7.0, or as for a ring.
 pub fn restrict_task(res: &[Restriction]) -> io::Result<()> {
     let mut block = TaskRules {

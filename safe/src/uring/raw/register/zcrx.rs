@@ -44,7 +44,8 @@ impl Submitter<'_> {
     ///
     /// # Errors
     ///
-    /// `ENXIO`: no such queue. `EOPNOTSUPP`: no such command. `EINVAL`: an older kernel, or a reserved field.
+    /// `ENXIO`: no such queue. `EOPNOTSUPP`: no such command. `EINVAL`: an older kernel. `EFAULT`: a reserved
+    /// field is not 0.
     ///
     /// # Safety
     ///

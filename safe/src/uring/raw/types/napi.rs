@@ -9,7 +9,8 @@ pub enum NapiTracking {
     Dynamic,
     /// The program names them.
     Static,
-    /// Not at all.
+    /// Not at all: what the kernel answers when nothing was registered. It cannot be asked for; that is
+    /// [unregistering](crate::uring::raw::Submitter::unregister_napi).
     Inactive,
 }
 
@@ -56,6 +57,17 @@ impl Napi {
             NapiTracking::Inactive => uring_sys::IO_URING_NAPI_TRACKING_INACTIVE,
         };
         self
+    }
+
+    /// How queues are found, if it is a way that this crate knows. Answered by registering since Linux 6.13,
+    /// otherwise [`NapiTracking::Dynamic`].
+    pub const fn tracking(&self) -> Option<NapiTracking> {
+        match self.0.op_param {
+            uring_sys::IO_URING_NAPI_TRACKING_DYNAMIC => Some(NapiTracking::Dynamic),
+            uring_sys::IO_URING_NAPI_TRACKING_STATIC => Some(NapiTracking::Static),
+            uring_sys::IO_URING_NAPI_TRACKING_INACTIVE => Some(NapiTracking::Inactive),
+            _ => None,
+        }
     }
 
     /// How long to poll before sleeping, in microseconds.

@@ -33,7 +33,8 @@ use crate::mmap::page_size;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The device found no memory: the refill queue was empty.
+    /// The device found no memory: the refill queue was empty. (A copy that finds none ends the receive with
+    /// `-ENOMEM`, and is no such event.)
     AllocFail,
     /// Data was copied, because it did not come through the device queue.
     Copy,

@@ -91,11 +91,14 @@ fn the_tag_of_a_file_is_posted_once_when_it_is_gone() {
     let cqe = ring.wait().unwrap();
     assert_eq!((cqe.user_data, cqe.res), (71, 0));
     assert_eq!(first_byte(&ring, 0), Ok(b'2'));
+    // With the table go the files, before the call returns. Kernels before 6.13 forget their tags then, so nobody
+    // may wait for one.
     submitter.unregister_files().unwrap();
-    let cqe = ring.wait().unwrap();
-    assert_eq!((cqe.user_data, cqe.res), (72, 0));
     ring.flush().unwrap();
-    assert!(ring.reap().is_none());
+    let tags: Vec<_> = std::iter::from_fn(|| ring.reap())
+        .map(|cqe| cqe.user_data)
+        .collect();
+    assert!(matches!(tags[..], [] | [72]), "{tags:?}");
 }
 
 #[test]

@@ -20,23 +20,28 @@ use crate::{ensure, ensure_eq};
 
 pub(super) static CASES: &[Case] = &[
     #[cfg(target_env = "gnu")]
-    Case::new("posix/suspend/abort", SUSPEND, Since::Libc, glibc::abort),
-    Case::new("posix/suspend/finished", SUSPEND, Since::Libc, finished),
     Case::new(
-        "posix/suspend/negative_count",
+        "posix/aio_suspend/abort",
+        SUSPEND,
+        Since::Libc,
+        glibc::abort,
+    ),
+    Case::new("posix/aio_suspend/finished", SUSPEND, Since::Libc, finished),
+    Case::new(
+        "posix/aio_suspend/negative_count",
         SUSPEND,
         Since::Libc,
         negative_count,
     ),
-    Case::new("posix/suspend/nothing", SUSPEND, Since::Libc, nothing),
+    Case::new("posix/aio_suspend/nothing", SUSPEND, Since::Libc, nothing),
     Case::new(
-        "posix/suspend/one_of_several",
+        "posix/aio_suspend/one_of_several",
         SUSPEND,
         Since::Libc,
         one_of_several,
     ),
-    Case::new("posix/suspend/signal", SUSPEND, Since::Libc, signal),
-    Case::new("posix/suspend/timeout", SUSPEND, Since::Libc, timeout),
+    Case::new("posix/aio_suspend/signal", SUSPEND, Since::Libc, signal),
+    Case::new("posix/aio_suspend/timeout", SUSPEND, Since::Libc, timeout),
 ];
 
 const SUSPEND: &[&str] = &["aio_suspend"];

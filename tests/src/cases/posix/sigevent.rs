@@ -1,5 +1,6 @@
 //! How the end of an operation is told: `SIGEV_*`.
 
+use std::mem::MaybeUninit;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use libc::EINVAL;
@@ -16,23 +17,29 @@ use crate::support::signals;
 use crate::{ensure, ensure_eq};
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("posix/notify/bad_signal", SIGNAL, Since::Libc, bad_signal),
+    Case::new("posix/sigevent/bad_signal", SIGNAL, Since::Libc, bad_signal),
     Case::new(
-        "posix/notify/list_by_thread",
+        "posix/sigevent/list_by_thread",
         THREAD,
         Since::Libc,
         list_by_thread,
     ),
     Case::new(
-        "posix/notify/none",
+        "posix/sigevent/none",
         &["SIGEV_NONE", "sigevent"],
         Since::Libc,
         none,
     ),
-    Case::new("posix/notify/signal", SIGNAL, Since::Libc, signal),
-    Case::new("posix/notify/thread", THREAD, Since::Libc, thread),
+    Case::new("posix/sigevent/signal", SIGNAL, Since::Libc, signal),
+    Case::new("posix/sigevent/thread", THREAD, Since::Libc, thread),
     Case::new(
-        "posix/notify/thread_id",
+        "posix/sigevent/thread_attributes",
+        THREAD,
+        Since::Libc,
+        thread_attributes,
+    ),
+    Case::new(
+        "posix/sigevent/thread_id",
         &["SIGEV_THREAD_ID", "sigevent"],
         Since::Libc,
         thread_id,
@@ -194,5 +201,49 @@ fn bad_signal(cx: &mut Context) -> Run {
     } else {
         ensure_eq!(request.wait(), Ok(16), "result");
     }
+    pass()
+}
+
+/// The size of the stack of the last thread that [`measured`] ran on.
+static STACK: Mutex<Option<usize>> = Mutex::new(None);
+
+extern "C" fn measured(_: sigval) {
+    let mut size = 0;
+    let mut attributes = MaybeUninit::uninit();
+    // SAFETY: the first call fills what the others read, and both are writable.
+    unsafe {
+        libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr());
+        libc::pthread_attr_getstacksize(attributes.as_ptr(), &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+    }
+    *STACK.lock().unwrap_or_else(PoisonError::into_inner) = Some(size);
+    CALLED.notify_all();
+}
+
+/// The thread is made as the attributes say: here with more stack than either library gives by itself.
+fn thread_attributes(cx: &mut Context) -> Run {
+    const SIZE: usize = 48 << 20;
+    let file = pattern_file(cx, "f", 16)?;
+    let mut event = thread_event(measured, 0);
+    let attributes =
+        Box::leak(Box::new(MaybeUninit::<libc::pthread_attr_t>::uninit())).as_mut_ptr();
+    // SAFETY: the first call fills what the second changes.
+    let set = unsafe {
+        libc::pthread_attr_init(attributes);
+        libc::pthread_attr_setstacksize(attributes, SIZE)
+    };
+    ensure_eq!(set, 0, "pthread_attr_setstacksize");
+    event.set_sigev_notify_function(Some(measured), attributes.cast());
+    let mut request = Request::new(&file, Buffer::zeroed(16)?, 0).event(event);
+    request.read()?;
+    let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
+    let size = loop {
+        match *stack {
+            Some(size) => break size,
+            None => stack = CALLED.wait(stack).unwrap_or_else(PoisonError::into_inner),
+        }
+    };
+    ensure!((SIZE..2 * SIZE).contains(&size), "a stack of {size} bytes");
+    ensure_eq!(request.wait(), Ok(16), "result");
     pass()
 }

@@ -14,34 +14,34 @@ use crate::support::memory::Buffer;
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
-        "posix/threads/end_when_idle",
+        "posix/workers/end_when_idle",
         &["aio_read"],
         Since::Libc,
         end_when_idle,
     ),
     #[cfg(target_env = "gnu")]
-    Case::new("posix/threads/init", INIT, Since::Libc, glibc::init),
+    Case::new("posix/workers/init", INIT, Since::Libc, glibc::init),
     #[cfg(target_env = "gnu")]
     Case::new(
-        "posix/threads/init_least",
+        "posix/workers/init_least",
         INIT,
         Since::Libc,
         glibc::init_least,
     ),
     Case::new(
-        "posix/threads/many_files",
+        "posix/workers/many_files",
         &["aio_read"],
         Since::Libc,
         many_files,
     ),
     Case::new(
-        "posix/threads/one_file",
+        "posix/workers/one_file",
         &["aio_read"],
         Since::Libc,
         one_file,
     ),
     #[cfg(target_env = "gnu")]
-    Case::new("posix/threads/starving", INIT, Since::Libc, glibc::starving),
+    Case::new("posix/workers/starving", INIT, Since::Libc, glibc::starving),
 ];
 
 #[cfg(target_env = "gnu")]

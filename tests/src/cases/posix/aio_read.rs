@@ -1,12 +1,14 @@
-//! aio_read(3), aio_error(3) and aio_return(3).
+//! aio_read(3).
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
 
-use libc::{EBADF, EFAULT, EINPROGRESS, EINVAL, EISDIR};
+use libc::{EAGAIN, EBADF, EFAULT, EINPROGRESS, EINVAL, EISDIR};
+use posix_aio::{LIO_NOP, LIO_READ, LIO_WRITE};
 
-use super::GLIBC;
-use crate::case::{Case, Run, Since, pass};
+use super::{GLIBC, without_memory};
+use crate::case::{Case, Run, Since, Stop, pass};
 use crate::context::Context;
 use crate::posix_request::Request;
 use crate::support::files::{pattern, pattern_file, pipe};
@@ -15,33 +17,46 @@ use crate::support::names::Errno;
 use crate::{ensure, ensure_eq};
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("posix/read/bad_buffer", READ, Since::Libc, bad_buffer),
+    Case::new("posix/aio_read/bad_buffer", READ, Since::Libc, bad_buffer),
     Case::new(
-        "posix/read/bad_descriptor",
+        "posix/aio_read/bad_descriptor",
         READ,
         Since::Libc,
         bad_descriptor,
     ),
-    Case::new("posix/read/bad_offset", READ, Since::Libc, bad_offset),
-    Case::new("posix/read/bad_priority", READ, Since::Libc, bad_priority),
-    Case::new("posix/read/end_of_file", READ, Since::Libc, end_of_file),
-    Case::new("posix/read/folder", READ, Since::Libc, folder),
-    Case::new("posix/read/in_progress", READ, Since::Libc, in_progress),
+    Case::new("posix/aio_read/bad_length", READ, Since::Libc, bad_length),
+    Case::new("posix/aio_read/bad_offset", READ, Since::Libc, bad_offset),
     Case::new(
-        "posix/read/never_started",
-        &["aio_error", "aio_return"],
+        "posix/aio_read/bad_priority",
+        READ,
         Since::Libc,
-        never_started,
+        bad_priority,
+    ),
+    Case::new("posix/aio_read/end_of_file", READ, Since::Libc, end_of_file),
+    Case::new("posix/aio_read/folder", READ, Since::Libc, folder),
+    Case::new("posix/aio_read/in_progress", READ, Since::Libc, in_progress),
+    Case::new("posix/aio_read/no_memory", READ, Since::Libc, no_memory),
+    Case::new(
+        "posix/aio_read/opcode_ignored",
+        READ,
+        Since::Libc,
+        opcode_ignored,
     ),
     Case::new(
-        "posix/read/position_stays",
+        "posix/aio_read/position_stays",
         READ,
         Since::Libc,
         position_stays,
     ),
-    Case::new("posix/read/priority", READ, Since::Libc, priority),
-    Case::new("posix/read/several", READ, Since::Libc, several),
-    Case::new("posix/read/whole", READ, Since::Libc, whole),
+    Case::new("posix/aio_read/priority", READ, Since::Libc, priority),
+    Case::new(
+        "posix/aio_read/priority_order",
+        READ,
+        Since::Libc,
+        priority_order,
+    ),
+    Case::new("posix/aio_read/several", READ, Since::Libc, several),
+    Case::new("posix/aio_read/whole", READ, Since::Libc, whole),
 ];
 
 const READ: &[&str] = &["aio_read", "aio_error", "aio_return", "aiocb"];
@@ -138,18 +153,6 @@ fn in_progress(_: &mut Context) -> Run {
     pass()
 }
 
-/// A block that was never used for anything has no error and no result.
-fn never_started(cx: &mut Context) -> Run {
-    let file = pattern_file(cx, "f", 16)?;
-    let request = Request::new(&file, Buffer::zeroed(16)?, 0);
-    ensure_eq!(
-        (request.error(), request.result()),
-        (Errno(0), 0),
-        "aio_error and aio_return"
-    );
-    pass()
-}
-
 /// A descriptor that is not open is told by aio_error on glibc, and by the call itself on musl.
 fn bad_descriptor(_: &mut Context) -> Run {
     let mut request = Request::new(&-1, Buffer::zeroed(16)?, 0);
@@ -217,6 +220,79 @@ fn bad_priority(cx: &mut Context) -> Run {
             request.read()?;
             ensure_eq!(request.wait(), Ok(16), "result with priority {priority}");
         }
+    }
+    pass()
+}
+
+/// A length beyond what a result can tell is refused: with `EFAULT`, as the buffer cannot be that long.
+fn bad_length(cx: &mut Context) -> Run {
+    let file = pattern_file(cx, "f", 16)?;
+    let request = Request::new(&file, Buffer::zeroed(16)?, 0);
+    // SAFETY: no address space is that large, so the kernel refuses it before it looks at any memory.
+    let mut request = unsafe { request.length(isize::MAX as usize + 1) };
+    request.read()?;
+    ensure_eq!(request.wait(), Err(Errno(EFAULT)), "result");
+    pass()
+}
+
+/// The call fails at once when there is no memory for a thread.
+fn no_memory(cx: &mut Context) -> Run {
+    let file = pattern_file(cx, "f", 16)?;
+    let mut request = Request::new(&file, Buffer::zeroed(16)?, 0);
+    let result = without_memory(|| request.read())?;
+    ensure_eq!(result, Err(Errno(EAGAIN)), "aio_read");
+    ensure_eq!(request.buffer().bytes(), [0; 16], "buffer");
+    let mut request = Request::new(&file, Buffer::zeroed(16)?, 0);
+    request.read()?;
+    ensure_eq!(request.wait(), Ok(16), "result of the next one");
+    pass()
+}
+
+/// The opcode in the block is for lists.
+fn opcode_ignored(cx: &mut Context) -> Run {
+    let file = pattern_file(cx, "f", 16)?;
+    for opcode in [LIO_WRITE, LIO_NOP, 99] {
+        let mut request = Request::new(&file, Buffer::zeroed(16)?, 0).opcode(opcode);
+        request.read()?;
+        ensure_eq!(request.wait(), Ok(16), "result with opcode {opcode}");
+        ensure!(request.buffer().bytes() == pattern(0..16), "other data");
+        let expected = if GLIBC { LIO_READ } else { opcode };
+        ensure_eq!(
+            request.opcode_and_priority().0,
+            expected,
+            "opcode afterwards"
+        );
+    }
+    pass()
+}
+
+/// Those that wait for their turn begin by priority on glibc; on musl none waits.
+fn priority_order(_: &mut Context) -> Run {
+    let (reader, mut writer) = UnixStream::pair()?;
+    let reading = |priority| -> Result<Request, Stop> {
+        let mut request = Request::new(&reader, Buffer::zeroed(1)?, 0).priority(priority);
+        request.read()?;
+        Ok(request)
+    };
+    // The first one has begun, or will before the others.
+    let requests = [
+        reading(0)?,
+        reading(20)?,
+        reading(5)?,
+        reading(0)?,
+        reading(5)?,
+    ];
+    writer.write_all(b"01234")?;
+    let mut bytes = Vec::new();
+    for request in &requests {
+        ensure_eq!(request.wait(), Ok(1), "result");
+        bytes.extend(request.buffer().bytes());
+    }
+    if GLIBC {
+        ensure_eq!(bytes, b"04213", "what each has read");
+    } else {
+        bytes.sort_unstable();
+        ensure_eq!(bytes, b"01234", "what all have read");
     }
     pass()
 }

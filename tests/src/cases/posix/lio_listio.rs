@@ -4,13 +4,13 @@ use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
 
-use libc::{EAGAIN, EBADF, EINVAL, EIO};
+use libc::{EAGAIN, EBADF, EINPROGRESS, EINTR, EINVAL, EIO};
 use posix_aio::{LIO_NOP, LIO_NOWAIT, LIO_READ, LIO_WAIT, LIO_WRITE};
 
-use super::GLIBC;
+use super::{GLIBC, without_memory};
 use crate::case::{Case, Run, Since, pass};
 use crate::context::Context;
-use crate::posix_request::{Request, list, signal_event, suspend};
+use crate::posix_request::{Request, interruptible_list, list, signal_event, suspend};
 use crate::support::files::{pattern, pattern_file, pipe};
 use crate::support::memory::Buffer;
 use crate::support::names::Errno;
@@ -18,49 +18,80 @@ use crate::support::signals;
 use crate::{ensure, ensure_eq};
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("posix/list/bad_member", WAIT, Since::Libc, bad_member),
+    Case::new("posix/lio_listio/bad_member", WAIT, Since::Libc, bad_member),
     Case::new(
-        "posix/list/bad_mode",
+        "posix/lio_listio/bad_mode",
         &["lio_listio"],
         Since::Libc,
         bad_mode,
     ),
     Case::new(
-        "posix/list/empty",
+        "posix/lio_listio/empty",
         &["lio_listio", "LIO_NOWAIT", "LIO_WAIT"],
         Since::Libc,
         empty,
     ),
-    Case::new("posix/list/failed_member", WAIT, Since::Libc, failed_member),
     Case::new(
-        "posix/list/no_operation",
+        "posix/lio_listio/failed_member",
+        WAIT,
+        Since::Libc,
+        failed_member,
+    ),
+    Case::new(
+        "posix/lio_listio/interrupted",
+        WAIT,
+        Since::Libc,
+        interrupted,
+    ),
+    Case::new("posix/lio_listio/many", WAIT, Since::Libc, many),
+    Case::new("posix/lio_listio/no_memory", WAIT, Since::Libc, no_memory),
+    Case::new(
+        "posix/lio_listio/no_operation",
         &["LIO_NOP", "lio_listio"],
         Since::Libc,
         no_operation,
     ),
     Case::new(
-        "posix/list/nowait",
+        "posix/lio_listio/nobody_told",
+        &["LIO_NOWAIT", "SIGEV_NONE", "lio_listio"],
+        Since::Libc,
+        nobody_told,
+    ),
+    Case::new(
+        "posix/lio_listio/nowait",
         &["LIO_NOWAIT", "LIO_READ", "lio_listio"],
         Since::Libc,
         nowait,
     ),
     Case::new(
-        "posix/list/signals",
+        "posix/lio_listio/several_times",
+        &["LIO_NOWAIT", "lio_listio"],
+        Since::Libc,
+        several_times,
+    ),
+    Case::new(
+        "posix/lio_listio/signals",
         &["LIO_NOWAIT", "SIGEV_SIGNAL", "sigevent", "sigval"],
         Since::Libc,
         signals_of_all,
     ),
     Case::new(
-        "posix/list/unknown_opcode",
+        "posix/lio_listio/unknown_opcode",
         WAIT,
         Since::Libc,
         unknown_opcode,
     ),
     Case::new(
-        "posix/list/wait",
+        "posix/lio_listio/wait",
         &["LIO_WAIT", "LIO_READ", "LIO_WRITE", "lio_listio"],
         Since::Libc,
         wait,
+    ),
+    Case::new(
+        "posix/lio_listio/wait_ignores_event",
+        WAIT,
+        Since::Libc,
+        wait_ignores_event,
     ),
 ];
 
@@ -258,5 +289,117 @@ fn unknown_opcode(cx: &mut Context) -> Run {
         ensure_eq!(result, Ok(()), "lio_listio");
     }
     ensure_eq!(good.wait(), Ok(100), "result of the good one");
+    pass()
+}
+
+/// A signal ends the wait, and the operation goes on.
+fn interrupted(_: &mut Context) -> Run {
+    let (reader, writer) = pipe()?;
+    // Nobody ever writes, and the end stays open: the read lasts as long as the process.
+    std::mem::forget(writer);
+    let mut request = reading(&reader, 0)?;
+    signals::count(libc::SIGALRM, 0)?;
+    let alarms = signals::Alarms::start()?;
+    // SAFETY: as just said.
+    let result = unsafe { interruptible_list(&mut request) };
+    drop(alarms);
+    ensure_eq!(result, Err(Errno(EINTR)), "lio_listio");
+    ensure_eq!(request.error(), Errno(EINPROGRESS), "aio_error");
+    std::mem::forget(reader);
+    pass()
+}
+
+/// More entries than any limit that the C libraries state.
+fn many(cx: &mut Context) -> Run {
+    let file = pattern_file(cx, "f", 4096)?;
+    let mut operations = Vec::new();
+    for i in 0..500 {
+        operations.push(Request::new(&file, Buffer::zeroed(8)?, i * 8).opcode(LIO_READ));
+    }
+    let mut requests: Vec<_> = operations.iter_mut().map(Some).collect();
+    ensure_eq!(list(LIO_WAIT, &mut requests, None), Ok(()), "lio_listio");
+    for (i, operation) in operations.iter().enumerate() {
+        ensure_eq!(operation.result(), 8, "result of entry {i}");
+        let expected = pattern(i * 8..i * 8 + 8);
+        ensure!(operation.buffer().bytes() == expected, "other data in {i}");
+    }
+    pass()
+}
+
+/// With no memory for a thread nothing is begun.
+fn no_memory(cx: &mut Context) -> Run {
+    let file = pattern_file(cx, "f", 1000)?;
+    let mut request = reading(&file, 0)?;
+    let mut requests = [Some(&mut request)];
+    let result = without_memory(|| list(LIO_WAIT, &mut requests, None))?;
+    ensure_eq!(result, Err(Errno(EAGAIN)), "lio_listio");
+    ensure_eq!(request.buffer().bytes(), [0; 100], "buffer");
+    pass()
+}
+
+/// Without an event, and with one that tells nobody, no signal comes.
+fn nobody_told(cx: &mut Context) -> Run {
+    let (quiet, loud) = (libc::SIGRTMIN(), libc::SIGRTMIN() + 1);
+    signals::block(&[quiet, loud])?;
+    let file = pattern_file(cx, "f", 1000)?;
+    let mut none = signal_event(quiet, 1);
+    none.sigev_notify = posix_aio::SIGEV_NONE;
+    for event in [None, Some(none)] {
+        let mut request = reading(&file, 0)?;
+        ensure_eq!(
+            list(LIO_NOWAIT, &mut [Some(&mut request)], event),
+            Ok(()),
+            "lio_listio"
+        );
+        ensure_eq!(request.wait(), Ok(100), "result");
+    }
+    let mut last = reading(&file, 0)?.signal(loud, 2);
+    last.read()?;
+    ensure_eq!(
+        signals::value(&signals::take(&[loud])?),
+        2,
+        "value of a later signal"
+    );
+    ensure!(!signals::is_pending(quiet), "a signal came");
+    pass()
+}
+
+/// Lists can be in progress at the same time, also with operations of the same file.
+fn several_times(_: &mut Context) -> Run {
+    let (reader, writer) = pipe()?;
+    let mut operations = Vec::new();
+    for _ in 0..4 {
+        let mut request = reading(&reader, 0)?;
+        ensure_eq!(
+            list(LIO_NOWAIT, &mut [Some(&mut request)], None),
+            Ok(()),
+            "lio_listio"
+        );
+        operations.push(request);
+    }
+    for operation in &operations {
+        ensure_eq!(operation.error(), Errno(EINPROGRESS), "aio_error");
+    }
+    drop(writer);
+    for operation in &operations {
+        ensure_eq!(operation.wait(), Ok(0), "result");
+    }
+    pass()
+}
+
+/// Who waits is not told besides.
+fn wait_ignores_event(cx: &mut Context) -> Run {
+    let signal = libc::SIGRTMIN();
+    signals::block(&[signal])?;
+    let file = pattern_file(cx, "f", 1000)?;
+    let mut request = reading(&file, 0)?;
+    let event = Some(signal_event(signal, 1));
+    ensure_eq!(
+        list(LIO_WAIT, &mut [Some(&mut request)], event),
+        Ok(()),
+        "lio_listio"
+    );
+    ensure_eq!(request.error(), Errno(0), "aio_error");
+    ensure!(!signals::is_pending(signal), "a signal came");
     pass()
 }

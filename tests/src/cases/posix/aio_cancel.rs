@@ -18,39 +18,39 @@ use crate::support::names::Errno;
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
-        "posix/cancel/all_of_a_file",
+        "posix/aio_cancel/all_of_a_file",
         &["aio_cancel", "AIO_NOTCANCELED", "AIO_CANCELED"],
         Since::Libc,
         all_of_a_file,
     ),
     Case::new(
-        "posix/cancel/bad_descriptor",
+        "posix/aio_cancel/bad_descriptor",
         &["aio_cancel"],
         Since::Libc,
         bad_descriptor,
     ),
     Case::new(
-        "posix/cancel/finished",
+        "posix/aio_cancel/finished",
         &["aio_cancel", "AIO_ALLDONE"],
         Since::Libc,
         finished,
     ),
     #[cfg(target_env = "gnu")]
     Case::new(
-        "posix/cancel/notifies",
+        "posix/aio_cancel/notifies",
         &["aio_cancel", "SIGEV_SIGNAL"],
         Since::Libc,
         glibc::notifies,
     ),
     #[cfg(target_env = "gnu")]
     Case::new(
-        "posix/cancel/queued",
+        "posix/aio_cancel/queued",
         &["aio_cancel", "AIO_CANCELED"],
         Since::Libc,
         glibc::queued,
     ),
     Case::new(
-        "posix/cancel/running",
+        "posix/aio_cancel/running",
         &["aio_cancel", "AIO_NOTCANCELED"],
         Since::Libc,
         running,

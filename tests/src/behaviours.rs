@@ -1,0 +1,70 @@
+//! What the suite must show beside the items of the headers: how rings, queues and requests behave, and which cases
+//! show it.
+//!
+//! A list is a table of lines. Each says what it is about and names the cases; a test checks that they are there and
+//! that no line is without one, but for those that say why.
+
+mod aio;
+mod uring;
+
+pub use aio::AIO;
+pub use uring::URING;
+
+/// A group of behaviours that belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct Behaviour {
+    /// What it is about.
+    pub says: &'static str,
+    /// The ids of the cases that show it; or, if there are none, why.
+    pub shown: Result<&'static [&'static str], &'static str>,
+}
+
+/// A behaviour that these cases show.
+const fn shown(says: &'static str, by: &'static [&'static str]) -> Behaviour {
+    Behaviour {
+        says,
+        shown: Ok(by),
+    }
+}
+
+/// A behaviour that no case shows.
+const fn not_shown(says: &'static str, why: &'static str) -> Behaviour {
+    Behaviour {
+        says,
+        shown: Err(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::catalogue::catalogue;
+
+    #[test]
+    fn each_behaviour_is_shown_by_cases_that_are_there() {
+        let ids: BTreeSet<&str> = catalogue().iter().map(|case| case.id).collect();
+        for (list, behaviours) in [("io_uring", &URING[..]), ("native AIO", &AIO[..])] {
+            for (line, behaviour) in (1..).zip(behaviours) {
+                match behaviour.shown {
+                    Ok(by) => {
+                        assert!(!by.is_empty(), "{list} {line}: no case");
+                        for id in by {
+                            assert!(ids.contains(id), "{list} {line}: no case {id}");
+                        }
+                    }
+                    Err(why) => assert!(!why.is_empty(), "{list} {line}: no reason"),
+                }
+            }
+        }
+    }
+
+    /// A list that shrinks has lost something.
+    #[test]
+    fn the_lists_are_whole() {
+        let open = |list: &[Behaviour]| list.iter().filter(|b| b.shown.is_err()).count();
+        assert_eq!((URING.len(), open(&URING)), (65, 1));
+        assert_eq!((AIO.len(), open(&AIO)), (67, 0));
+    }
+}
