@@ -13,6 +13,8 @@
 
 #[cfg(feature = "aio")]
 pub mod aio;
+#[cfg(any(feature = "uring", feature = "aio"))]
+mod broken;
 pub mod buf;
 #[cfg(feature = "uring")]
 pub mod error;
