@@ -44,7 +44,7 @@
 //! | a scope ends, or panics | what is still in flight is cancelled and waited for. What a scope borrowed cannot be leaked: if it cannot be waited for, the process is aborted; also if dropping a result panics meanwhile |
 //! | the ring is dropped | everything is submitted, cancelled (again and again, if need be) and waited for, which takes as long as the slowest operation that cannot be cancelled. If the kernel cannot be asked, everything is leaked. Nothing is ever freed while it may be in use |
 //! | the ring is forgotten | everything in it is leaked, and the kernel goes on |
-//! | code of yours panics, in a `Drop` for instance | the ring stays usable. A panic while an operation is being pushed leaks it, and its place |
+//! | code of yours panics, in a `Drop` for instance | the ring stays usable. A panic while an operation is being pushed leaks it, and its place; one while the ring is being dropped leaks the ring |
 //! | the process forks | the child gets [`RingError::Forked`](crate::error::RingError::Forked), and can drop the ring without harm; the operations are its parent's. Results that were there before the fork are in both. A scope that the child leaves waits for nothing, and leaks its copy of what was pushed there |
 //! | an operation is cancelled | it ends as ever, with its own result: `ECANCELED`, or what it had done. The cancellation's own completion frees nothing |
 //! | a completion queue overflows | nothing is lost: the kernel keeps what does not fit. It does not happen but to operations with many results, since the queue is larger than the table |
