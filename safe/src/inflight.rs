@@ -22,11 +22,12 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
+use crate::broken::broken;
 pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
 pub(crate) use slot::{Key, Phase, Slot};
 use slot::{NOTES, Payload, STREAM};
-#[cfg(test)]
+#[cfg(all(test, feature = "uring"))]
 pub(crate) use stored::INLINE;
 pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
@@ -46,6 +47,7 @@ pub(crate) struct Table<R: 'static> {
     /// Completions that nobody takes.
     disposals: List,
     /// Completions of no operation of this table that were sent to its owner.
+    #[cfg(feature = "uring")]
     messages: List,
     pool: UnsafeCell<Pool<R>>,
 }
@@ -89,6 +91,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             unwanted: UnsafeCell::default(),
             events: List::new(),
             disposals: List::new(),
+            #[cfg(feature = "uring")]
             messages: List::new(),
             pool: UnsafeCell::new(Pool::new()),
         };
@@ -138,6 +141,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// `slot` was given out by [`reserve`](Self::reserve) of this table, holds an operation of this type, and is
     /// not used again.
+    #[cfg(feature = "uring")]
     pub(crate) unsafe fn withdraw<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
         let operation = unsafe { read(slot.payload()) };
@@ -250,37 +254,30 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// What a handle that is dropped leaves behind: a result is dropped, an operation in flight orphaned, and
     /// cancelled when the owner gets to it if `cancel` says so.
     ///
-    /// Runs code of the user's.
+    /// Runs code of the user's, which may use the owner.
     ///
     /// # Safety
     ///
-    /// The slot is the handle's, which is not used again, and has got the operation's functions. The table is not used afterwards if the answer is
-    /// true: then its owner is gone and this was the last handle, so the caller frees it.
+    /// The slot is the handle's, which is not used again, and has got the operation's functions.
     #[cold]
-    pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) -> bool {
-        let key = slot.key();
+    pub(crate) unsafe fn let_go(&self, slot: &Slot<R>, cancel: bool) {
         match slot.phase() {
             Phase::Done => {
                 // SAFETY: the phase says that there is one, and the handle was the only one to take it.
                 unsafe { self.discard(slot, slot.completion(), true) }
             }
-            Phase::Awaited | Phase::Halfway => {
-                slot.phase.set(Phase::Orphan);
-                self.unwant(key, cancel);
-            }
-            Phase::Stream => {
-                slot.phase.set(Phase::Orphan);
-                self.unwant(key, cancel);
-                self.dispose_all(&slot.items);
-            }
-            Phase::Ended => {
-                self.dispose_all(&slot.items);
-                // SAFETY: the final completion has come, and the handle was the only one to take it.
+            Phase::Awaited if broken("drop") => {
+                // SAFETY: none; the tests are to show it.
                 unsafe { self.forget(slot) }
             }
+            Phase::Awaited => self.orphan(slot, cancel),
+            #[cfg(feature = "uring")]
+            Phase::Halfway => self.orphan(slot, cancel),
+            #[cfg(feature = "uring")]
+            Phase::Stream => self.let_go_of_items(slot, cancel),
+            Phase::Ended => self.let_go_of_items(slot, cancel),
             Phase::Free | Phase::Orphan | Phase::Tagged | Phase::Ready => {}
         }
-        self.is_deserted()
     }
 
     /// Whether the owner is gone, and no handle is left.
@@ -288,14 +285,42 @@ impl<R: Copy + Default + 'static> Table<R> {
         self.abandoned.get() && self.used.get() == 0
     }
 
+    /// As [`let_go`](Self::let_go), of a stream.
+    fn let_go_of_items(&self, slot: &Slot<R>, cancel: bool) {
+        // The slot stays the handle's until its list is empty, also if dropping an item panics: no other operation
+        // may find items there. Dropping them may bring the final completion.
+        let _end = OnDrop(|| {
+            self.dispose_all(&slot.items);
+            if slot.phase() == Phase::Ended {
+                // SAFETY: the final completion has come, and the handle was the only one to take it.
+                unsafe { self.forget(slot) }
+            } else {
+                self.orphan(slot, cancel);
+            }
+        });
+        self.dispose_all(&slot.items);
+    }
+
+    /// Leaves an operation in flight to the owner.
+    fn orphan(&self, slot: &Slot<R>, cancel: bool) {
+        slot.phase.set(Phase::Orphan);
+        self.unwant(slot.key(), cancel);
+    }
+
     fn unwant(&self, key: Key, cancel: bool) {
         if cancel {
-            // SAFETY: nobody else refers to it: each use is one expression.
-            unsafe { &mut *self.unwanted.get() }.push(key);
+            // SAFETY: nobody else refers to it meanwhile: `is_due` runs no code of the user's.
+            let unwanted = unsafe { &mut *self.unwanted.get() };
+            // Of operations that are over while the queue has no room for their cancellations.
+            if unwanted.len() >= 2 * self.slots.len() {
+                unwanted.retain(|key| self.is_due(*key));
+            }
+            unwanted.push(key);
         }
     }
 
     /// Counts an operation as one that should be cancelled.
+    #[cfg(feature = "uring")]
     pub(crate) fn cancel_later(&self, key: Key) {
         self.unwant(key, true);
     }
@@ -312,10 +337,15 @@ impl<R: Copy + Default + 'static> Table<R> {
         loop {
             // SAFETY: as in `unwant`.
             let key = unsafe { &mut *self.unwanted.get() }.pop()?;
-            if self.find(key).is_some_and(Slot::is_in_flight) {
+            if self.is_due(key) {
                 return Some(key);
             }
         }
+    }
+
+    /// Whether there still is something to cancel.
+    fn is_due(&self, key: Key) -> bool {
+        self.find(key).is_some_and(Slot::is_in_flight)
     }
 
     /// Keeps the completion of a tagged operation for who asks for the next event.
@@ -336,11 +366,13 @@ impl<R: Copy + Default + 'static> Table<R> {
     }
 
     /// Keeps a completion that belongs to no operation.
+    #[cfg(feature = "uring")]
     pub(crate) fn push_message(&self, kept: Kept<R>) {
         self.push(&self.messages, kept);
     }
 
     /// The oldest of those.
+    #[cfg(feature = "uring")]
     pub(crate) fn pop_message(&self) -> Option<Kept<R>> {
         self.pop(&self.messages)
     }
@@ -355,9 +387,15 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// Runs code of the user's.
     #[inline]
     pub(crate) fn dispose(&self) {
-        if self.disposals.first.get() != NONE {
+        if self.has_disposals() {
             self.dispose_all(&self.disposals);
         }
+    }
+
+    /// Whether there is something to dispose of.
+    #[inline]
+    pub(crate) fn has_disposals(&self) -> bool {
+        self.disposals.first.get() != NONE
     }
 
     #[cold]
@@ -377,6 +415,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     }
 
     /// Keeps a completion of a stream for its handle.
+    #[cfg(feature = "uring")]
     pub(crate) fn push_item(&self, slot: &Slot<R>, completion: R) {
         let kept = Kept {
             key: slot.key(),
@@ -389,6 +428,7 @@ impl<R: Copy + Default + 'static> Table<R> {
 
     /// The oldest completion of a stream that was kept.
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) fn pop_item(&self, slot: &Slot<R>) -> Option<R> {
         self.pop(&slot.items).map(|kept| kept.completion)
     }
@@ -518,11 +558,31 @@ impl<R: Copy + Default + 'static> Shared<R> {
         unsafe { self.0.as_ref() }
     }
 
+    /// As [`Table::let_go`]. Frees the table if its owner is gone, and this was the last handle.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn let_go(self, slot: &Slot<R>, cancel: bool) {
+        // Also if the user's code panics.
+        let _end = OnDrop(|| {
+            // SAFETY: as long as the user's code ran, the slot kept the table, and if the owner is not gone it
+            // keeps it still. Otherwise nobody uses it any more.
+            unsafe {
+                if self.get().is_deserted() {
+                    self.free();
+                }
+            }
+        });
+        // SAFETY: by the caller's promise; a slot in use keeps the table.
+        unsafe { self.get().let_go(slot, cancel) };
+    }
+
     /// Frees the table.
     ///
     /// # Safety
     ///
-    /// [`Table::abandon`] or [`Table::let_go`] answered that it is to be freed.
+    /// [`Table::abandon`] or [`Table::is_deserted`] answered that it is to be freed.
     pub(crate) unsafe fn free(self) {
         // SAFETY: it came from a box, and nobody uses it any more.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });

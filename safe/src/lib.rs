@@ -1,7 +1,7 @@
 //! Sound asynchronous I/O on Linux.
 //!
-//! [`uring`] is io_uring, [`posix`] is POSIX AIO; [`error`] says why a set-up or a call of a ring failed,
-//! [`buf`] which buffers an operation may own.
+//! `uring` is io_uring, `aio` is native AIO, `posix` is POSIX AIO; `error` says why a set-up or a call of a ring
+//! failed, `buf` which buffers an operation may own.
 //!
 //! # Features
 //!
@@ -11,19 +11,22 @@
 
 #![deny(missing_docs)]
 
-#[cfg(any(feature = "uring", feature = "posix"))]
+#[cfg(feature = "aio")]
+pub mod aio;
+#[cfg(any(feature = "uring", feature = "aio"))]
+mod broken;
 pub mod buf;
 #[cfg(feature = "uring")]
 pub mod error;
-#[cfg(any(feature = "uring", feature = "posix"))]
 mod fork;
-#[cfg(feature = "uring")]
+#[cfg(any(feature = "uring", feature = "aio"))]
 mod inflight;
-#[cfg(any(feature = "uring", feature = "posix"))]
+#[cfg(any(feature = "uring", feature = "aio"))]
+mod ioprio;
 mod mmap;
 #[cfg(feature = "posix")]
 pub mod posix;
-#[cfg(feature = "uring")]
+#[cfg(any(feature = "uring", feature = "aio"))]
 mod sync;
 #[cfg(feature = "uring")]
 pub mod uring;

@@ -4,10 +4,10 @@
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-#[cfg(not(all(test, loom)))]
+#[cfg(all(feature = "uring", not(all(test, loom))))]
 pub(crate) use std::sync::atomic::fence;
 
-#[cfg(all(test, loom))]
+#[cfg(all(feature = "uring", test, loom))]
 pub(crate) use loom::sync::atomic::fence;
 
 /// A 32-bit word that two sides read and write without locks.
@@ -46,12 +46,14 @@ impl SharedWord {
     }
 
     /// Sets the bits of `mask`.
+    #[cfg(feature = "uring")]
     #[inline]
     pub(crate) fn fetch_or(&self, mask: u32, order: Ordering) {
         self.atomic().fetch_or(mask, order);
     }
 
     /// Clears the bits that are not in `mask`.
+    #[cfg(feature = "uring")]
     #[inline]
     pub(crate) fn fetch_and(&self, mask: u32, order: Ordering) {
         self.atomic().fetch_and(mask, order);

@@ -1,5 +1,6 @@
 //! Chains: links, hard links, drains, and timeouts of single operations.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;

@@ -1,5 +1,7 @@
 //! Commands to drivers, in entries of 64 and of 128 bytes. Their constructors are the only unsafe code here.
 
+#![cfg(feature = "uring")]
+
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;

@@ -1,5 +1,7 @@
 //! What file operations of the ring cost besides their work: no allocation, and no descriptor that stays open.
 
+#![cfg(feature = "uring")]
+
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,5 +1,6 @@
 //! Operations on open files, against the kernel.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 mod support {

@@ -1,5 +1,6 @@
 //! Fixed buffers, against the kernel.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 mod support {

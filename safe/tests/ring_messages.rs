@@ -1,5 +1,6 @@
 //! Messages from ring to ring.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 use std::fs::File;

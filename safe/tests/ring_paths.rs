@@ -1,5 +1,6 @@
 //! Operations on paths, against the kernel.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 mod support {

@@ -1,5 +1,6 @@
 //! Polls, timeouts, and cancelling.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 use std::fs::File;

@@ -1,5 +1,6 @@
 //! Futexes, children, and epoll sets.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 use std::fs::File;

@@ -1,5 +1,6 @@
 //! Waiting for some time, for several completions, with signals, and by descriptor.
 
+#![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};

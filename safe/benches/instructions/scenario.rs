@@ -14,6 +14,8 @@ pub(crate) fn named(name: &str, batch: u32) -> Option<Box<dyn FnMut()>> {
         "submit" => Box::new(submit(batch)),
         "ready" => Box::new(ready(batch)),
         "sqpoll" => Box::new(sqpoll(batch)),
+        #[cfg(feature = "aio")]
+        "aio" => Box::new(native_aio(batch)),
         _ => return None,
     })
 }
@@ -77,5 +79,25 @@ fn push(ring: &mut IoUring, count: u32) {
     for _ in 0..count {
         // SAFETY: a NOP names no memory.
         unsafe { queue.push(&nop) }.expect("a batch fits into the queue");
+    }
+}
+
+/// Submits reads of nothing by native AIO, and takes their results.
+#[cfg(feature = "aio")]
+fn native_aio(batch: u32) -> impl FnMut() {
+    use safe::aio::{Context, op};
+
+    let file = std::sync::Arc::new(std::fs::File::open("/dev/null").expect("a file"));
+    let mut context = Context::new(batch).expect("a context");
+    let mut tickets = Vec::with_capacity(batch as usize);
+    move || {
+        for _ in 0..batch {
+            let read = op::Read::new(file.clone(), Vec::new());
+            tickets.push(context.push(read).expect("room"));
+        }
+        for ticket in tickets.drain(..) {
+            let done = context.wait(ticket).expect("over");
+            assert_eq!(done.result, Ok(0));
+        }
     }
 }

@@ -34,6 +34,8 @@ pub struct RelayOut {
 ///
 /// ```
 /// #![forbid(unsafe_code)]
+/// # #[cfg(feature = "uring")]
+/// # fn main() -> std::io::Result<()> {
 /// use std::io::{self, Read};
 /// use std::fs::File;
 /// use std::os::unix::net::UnixStream;
@@ -53,7 +55,10 @@ pub struct RelayOut {
 /// assert_eq!(&magic, b"\x7fELF");
 /// let bytes = read.buf.join(write.buf).map_err(|_| io::ErrorKind::Other)?;
 /// assert_eq!(*bytes, magic);
-/// # Ok::<(), io::Error>(())
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "uring"))]
+/// # fn main() {}
 /// ```
 pub fn relay(len: usize) -> (RelayIn, RelayOut) {
     let bytes = (0..len).map(|_| UnsafeCell::new(0)).collect();

@@ -6,7 +6,9 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::Table;
-use super::pool::{List, NONE};
+use super::pool::List;
+#[cfg(feature = "uring")]
+use super::pool::NONE;
 use super::stored::{INLINE, Stored, Vtable, type_id, write};
 
 /// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
@@ -16,9 +18,11 @@ pub(crate) struct Key(pub(crate) u64);
 
 impl Key {
     /// An index that no slot has: for completions that nobody waits for.
+    #[cfg(feature = "uring")]
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
 
     /// An index that no slot has: for what is sent from ring to ring.
+    #[cfg(feature = "uring")]
     pub(crate) const MESSAGE: u32 = u32::MAX - 1;
 
     #[inline]
@@ -36,6 +40,7 @@ pub(crate) enum Phase {
     /// In flight, and a handle waits for the result.
     Awaited,
     /// As `Awaited`, after a completion that was not the final one.
+    #[cfg(feature = "uring")]
     Halfway,
     /// The final completion has come; the handle takes operation and result.
     Done,
@@ -46,6 +51,7 @@ pub(crate) enum Phase {
     /// The final completion has come, and is kept as an event or to be disposed of.
     Ready,
     /// In flight, many completions are to come, and a handle takes them.
+    #[cfg(feature = "uring")]
     Stream,
     /// As `Stream`, after the final completion.
     Ended,
@@ -53,10 +59,12 @@ pub(crate) enum Phase {
 
 impl Phase {
     fn is_in_flight(self) -> bool {
-        matches!(
-            self,
-            Self::Awaited | Self::Halfway | Self::Orphan | Self::Tagged | Self::Stream
-        )
+        match self {
+            Self::Awaited | Self::Orphan | Self::Tagged => true,
+            #[cfg(feature = "uring")]
+            Self::Halfway | Self::Stream => true,
+            Self::Free | Self::Done | Self::Ready | Self::Ended => false,
+        }
     }
 }
 
@@ -124,6 +132,7 @@ impl<R: Copy + 'static> Slot<R> {
     }
 
     /// Whether many completions are to come.
+    #[cfg(feature = "uring")]
     pub(crate) fn is_stream(&self) -> bool {
         self.shape.get() & STREAM != 0
     }
@@ -134,6 +143,7 @@ impl<R: Copy + 'static> Slot<R> {
     ///
     /// The operation is in flight, and the completion is one of its own, which was not noted before.
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) unsafe fn note(&self, completion: &mut R) {
         if self.shape.get() & NOTES == 0 {
             return;
@@ -145,6 +155,7 @@ impl<R: Copy + 'static> Slot<R> {
     }
 
     /// Whether there are completions of a stream that its handle has not taken.
+    #[cfg(feature = "uring")]
     pub(crate) fn has_items(&self) -> bool {
         self.items.first.get() != NONE
     }
@@ -168,11 +179,13 @@ impl<R: Copy + 'static> Slot<R> {
 
     /// Whether a completion has come that was not the final one; it is in [`completion`](Self::completion).
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) fn begun(&self) -> bool {
         self.begun.get()
     }
 
     /// Keeps a completion that is not the final one.
+    #[cfg(feature = "uring")]
     pub(crate) fn begin(&self, completion: R) {
         self.completion.set(completion);
         self.begun.set(true);
@@ -196,12 +209,14 @@ impl<R: Copy + 'static> Slot<R> {
 
     /// As [`finish`](Self::finish), with a completion that `fill` writes.
     #[inline]
+    #[cfg(feature = "uring")]
     pub(crate) fn finish_with(&self, phase: Phase, fill: impl FnOnce(&Cell<R>)) {
         fill(&self.completion);
         self.phase.set(phase);
     }
 
     /// Keeps a completion that somebody is about to take.
+    #[cfg(feature = "uring")]
     pub(crate) fn keep(&self, completion: R) {
         self.completion.set(completion);
     }

@@ -25,11 +25,13 @@ pub(crate) unsafe trait Stored<R: 'static>: Sized {
     /// # Safety
     ///
     /// `payload` holds an operation of this type, and the completion is one of its own, which comes once.
+    #[cfg(feature = "uring")]
     unsafe fn note(_payload: *mut u8, _completion: &mut R) {}
 
     /// The functions of this type.
     const VTABLE: &'static Vtable<R> = &Vtable {
         discard: Self::discard,
+        #[cfg(feature = "uring")]
         note: Self::note,
         forget: forget::<R, Self>,
         type_id: no_type_id,
@@ -48,6 +50,7 @@ impl<T: 'static> Typed<T> {
         const {
             &Vtable {
                 discard: T::discard,
+                #[cfg(feature = "uring")]
                 note: T::note,
                 forget: forget::<R, T>,
                 type_id: type_id::<T>,
@@ -77,6 +80,7 @@ unsafe fn forget<R: 'static, T: Stored<R>>(payload: *mut u8) {
 /// What the table must know of an operation whose type is forgotten.
 pub(crate) struct Vtable<R> {
     pub(super) discard: unsafe fn(*mut u8, R, bool),
+    #[cfg(feature = "uring")]
     pub(super) note: unsafe fn(*mut u8, &mut R),
     pub(super) forget: unsafe fn(*mut u8),
     pub(super) type_id: fn() -> TypeId,

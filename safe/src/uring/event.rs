@@ -10,6 +10,7 @@ use super::raw::{cqueue, squeue};
 use super::ring::{Found, direct, sort};
 use super::stored::Shots;
 use super::{Reason, Rejected, Ring, Token};
+use crate::broken::broken;
 use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -124,6 +125,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// The event that the first completion is, if it is a simple one and none is kept.
     #[inline]
     fn first_event<'table>(&mut self) -> Option<Found<'table>> {
+        if broken("twice") {
+            return None;
+        }
         // SAFETY: the ring is the table's owner; the caller binds the answer to it.
         let table = unsafe { self.shared().get() };
         if table.has_events() {
@@ -154,6 +158,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         {
             let slot = table.find(key)?;
             slot.keep(completion);
+            if broken("twice") {
+                table.push_event(Kept {
+                    key,
+                    completion,
+                    last,
+                });
+            }
             return Some(Found { slot, last });
         }
         let found = self.raw.completion().find_map(|completion| {
@@ -163,9 +174,21 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             };
             sort(table, slot, &completion)
         });
-        // With the head of the completion queue published; this runs code of the user's.
+        if !table.has_disposals() && !broken("twice") {
+            return found;
+        }
+        // With the head of the completion queue published; this runs code of the user's. If that panics, the event is
+        // kept for who asks next.
+        if let Some(Found { slot, last }) = found {
+            table.push_event(Kept {
+                key: slot.key(),
+                completion: slot.completion(),
+                last,
+            });
+        }
         table.dispose();
-        found
+        // Nothing was kept before.
+        found.and_then(|_| self.find_event())
     }
 }
 

@@ -42,10 +42,10 @@
 //! | a ticket is dropped | the operation is cancelled, and goes on to belong to the ring until it is over; its result is dropped: a descriptor is closed, a lent buffer goes home. [`Ticket::detach`] lets it go on instead |
 //! | a ticket is forgotten | as before, without cancelling; its place in the ring stays taken |
 //! | a scope ends, or panics | what is still in flight is cancelled and waited for. What a scope borrowed cannot be leaked: if it cannot be waited for, the process is aborted; also if dropping a result panics meanwhile |
-//! | the ring is dropped | everything is submitted, cancelled and waited for, which takes as long as the slowest operation that cannot be cancelled. If the kernel cannot be asked, everything is leaked. Nothing is ever freed while it may be in use |
+//! | the ring is dropped | everything is submitted, cancelled (again and again, if need be) and waited for, which takes as long as the slowest operation that cannot be cancelled. If the kernel cannot be asked, everything is leaked. Nothing is ever freed while it may be in use |
 //! | the ring is forgotten | everything in it is leaked, and the kernel goes on |
-//! | code of yours panics, in a `Drop` for instance | the ring stays usable. A panic while an operation is being pushed leaks it, and its place |
-//! | the process forks | the child gets [`RingError::Forked`](crate::error::RingError::Forked), and can drop the ring without harm; the operations are its parent's. Results that were there before the fork are in both |
+//! | code of yours panics, in a `Drop` for instance | the ring stays usable. A panic while an operation is being pushed leaks it, and its place; one while the ring is being dropped leaks the ring |
+//! | the process forks | the child gets [`RingError::Forked`](crate::error::RingError::Forked), and can drop the ring without harm; the operations are its parent's. Results that were there before the fork are in both. A scope that the child leaves waits for nothing, and leaks its copy of what was pushed there |
 //! | an operation is cancelled | it ends as ever, with its own result: `ECANCELED`, or what it had done. The cancellation's own completion frees nothing |
 //! | a completion queue overflows | nothing is lost: the kernel keeps what does not fit. It does not happen but to operations with many results, since the queue is larger than the table |
 //!
@@ -54,6 +54,18 @@
 //! A ring stays on the thread that made it, and so do its tickets: that lets the kernel leave out all locking
 //! (`IORING_SETUP_SINGLE_ISSUER`), and the table too. Several threads have a ring each. Other event loops wait for
 //! the ring's descriptor, which is readable when completions are there.
+//!
+//! ```compile_fail,E0277
+//! let ring = safe::uring::Ring::new(1)?;
+//! std::thread::spawn(move || drop(ring));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! ```compile_fail,E0277
+//! let ring = safe::uring::Ring::new(1)?;
+//! std::thread::scope(|threads| drop(threads.spawn(|| ring.len())));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod addr;
 mod buf_group;
@@ -65,6 +77,7 @@ mod handle;
 mod large;
 mod message;
 pub mod op;
+mod quiesce;
 pub mod raw;
 mod rejected;
 mod ring;

@@ -16,6 +16,7 @@ use super::raw::{IoUring, cqueue, opcode, squeue};
 use super::rejected::{Reason, Rejected};
 use super::setup::{Setup, SetupBuilder};
 use super::ticket::{Ticket, Tried, WaitError};
+use crate::broken::broken;
 use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Slots, Stored, Table, Terms};
 
 /// An io_uring that owns what its operations use, until they are over.
@@ -68,6 +69,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// How the ring was set up: what was asked for, and what the kernel has.
     pub fn setup(&self) -> &Setup {
         &self.setup
+    }
+
+    /// How often the ring has called io_uring_enter(2): to submit, to wait, or to fetch completions.
+    pub fn times_entered(&self) -> u64 {
+        self.raw.times_entered()
     }
 
     /// The number of operations that the ring can have in flight.
@@ -246,9 +252,14 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         Ok(NonNull::from(slot))
     }
 
+    /// Whether this is a child of the process that made the ring.
+    pub(super) fn is_forked(&mut self) -> bool {
+        self.raw.submission().capacity() == 0
+    }
+
     #[cold]
     pub(super) fn why_full(&mut self) -> Reason {
-        if self.raw.submission().capacity() == 0 {
+        if self.is_forked() {
             Reason::Forked
         } else {
             Reason::Queue
@@ -300,14 +311,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     /// Submits what is queued, and the cancellations that are due, and waits for `want` completions.
-    fn enter(&mut self, want: usize) -> io::Result<usize> {
+    pub(super) fn enter(&mut self, want: usize) -> io::Result<usize> {
         loop {
-            if self.table().has_unwanted() {
-                self.queue_cancellations();
-            }
-            if self.fixed.is_due() {
-                self.fixed.tidy(&self.raw.submitter());
-            }
+            self.make_ready(want)?;
             if self.past.is_some() && want > 0 {
                 return self.enter_past_drains(want);
             }
@@ -318,13 +324,46 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
     }
 
+    /// Does what is due before the kernel is entered.
+    #[inline]
+    pub(super) fn make_ready(&mut self, want: usize) -> io::Result<()> {
+        if self.table().has_unwanted() {
+            self.queue_cancellations(want)?;
+        }
+        if self.fixed.is_due() {
+            self.fixed.tidy(&self.raw.submitter());
+        }
+        Ok(())
+    }
+
+    /// Queues the cancellations that are due. If completions are wanted, then all of them: what is waited for may
+    /// never come without.
     #[cold]
-    pub(super) fn queue_cancellations(&mut self) {
-        while !self.raw.submission().is_full() {
-            let Some(key) = self.table().next_unwanted() else {
-                return;
-            };
-            self.push_cancel(key);
+    pub(super) fn queue_cancellations(&mut self, want: usize) -> io::Result<()> {
+        loop {
+            while !self.raw.submission().is_full() {
+                let Some(key) = self.table().next_unwanted() else {
+                    return Ok(());
+                };
+                self.push_cancel(key);
+            }
+            if want == 0 {
+                return Ok(());
+            }
+            self.make_room()?;
+        }
+    }
+
+    /// Has the kernel take entries out of a full queue.
+    fn make_room(&mut self) -> io::Result<()> {
+        let (submitter, ..) = self.raw.split();
+        let answer = match submitter.submit() {
+            Ok(_) if self.setup.params().is_setup_sqpoll() => submitter.squeue_wait(),
+            answer => answer,
+        };
+        match answer {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -338,7 +377,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             self.raw.push_one(|entry| {
                 *entry = opcode::AsyncCancel::new(key.0)
                     .build()
-                    .user_data(Key::NOBODY.0);
+                    .user_data(if broken("cancel") {
+                        key.0
+                    } else {
+                        Key::NOBODY.0
+                    });
             })
         };
     }
@@ -427,7 +470,7 @@ fn sort_others<'table>(
         // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
         unsafe { slot.note(&mut completion) };
     }
-    let last = !completion.more();
+    let last = !completion.more() || broken("zero-copy");
     let completion = if slot.is_stream() {
         completion
     } else if !last {
@@ -464,60 +507,6 @@ fn sort_others<'table>(
         Phase::Done | Phase::Ended | Phase::Ready | Phase::Free => {}
     }
     None
-}
-
-impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
-    /// Cancels what is in flight, of all operations or of those that borrow from a scope, and waits until it is
-    /// over. False if that cannot be known.
-    pub(super) fn drain(&mut self, scoped: bool) -> bool {
-        self.reap();
-        let mut left: Vec<Key> = self.table().in_flight(scoped).collect();
-        for key in &left {
-            self.table().cancel_later(*key);
-        }
-        loop {
-            while let Some(last) = left.last() {
-                if self.table().find(*last).is_some_and(Slot::is_in_flight) {
-                    break;
-                }
-                left.pop();
-            }
-            let Some(last) = left.last() else {
-                return true;
-            };
-            let last = *last;
-            if self.enter(1).is_err() && self.raw.completion().is_empty() {
-                return false;
-            }
-            if self.reap() > 0 {
-                // Once more: what was linked behind an operation that is over may only now have begun.
-                self.table().cancel_later(last);
-            }
-        }
-    }
-}
-
-impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Drop for Ring<S, C> {
-    fn drop(&mut self) {
-        if self.raw.submission().capacity() == 0 {
-            // A forked child: the operations are its parent's, which alone can wait for them.
-            // SAFETY: the ring is not used again; its memory is not mapped here.
-            unsafe { ManuallyDrop::drop(&mut self.raw) };
-            return;
-        }
-        if !self.drain(false) {
-            // Never free what the kernel may still use.
-            return;
-        }
-        self.fixed.unregister(&self.raw.submitter());
-        // SAFETY: the ring is not used again. Nothing is in flight.
-        unsafe { ManuallyDrop::drop(&mut self.raw) };
-        // SAFETY: nothing is in flight.
-        if unsafe { self.table().abandon() } {
-            // SAFETY: the answer says so; the ring ends here.
-            unsafe { self.table.free() };
-        }
-    }
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> AsFd for Ring<S, C> {

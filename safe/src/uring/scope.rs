@@ -87,6 +87,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'_, '_, S, C> {
                 process::abort();
             }
         }
+        if self.ring.is_forked() {
+            // The operations are the parent's, and the kernel uses the parent's memory. What was borrowed here is
+            // not used again: the child's part of the table is leaked.
+            return;
+        }
         // Also if something that is dropped meanwhile panics.
         let abort = Abort;
         if !self.ring.drain(true) {

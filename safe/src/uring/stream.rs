@@ -169,12 +169,8 @@ impl<M: Multishot> Stream<M> {
 impl<M> Drop for Stream<M> {
     fn drop(&mut self) {
         let table = Shared::of(self.slot());
-        // SAFETY: the slot in use keeps the table; the stream ends here.
-        unsafe {
-            if table.get().let_go(self.slot(), true) {
-                table.free();
-            }
-        }
+        // SAFETY: the stream ends here.
+        unsafe { table.let_go(self.slot(), true) };
     }
 }
 

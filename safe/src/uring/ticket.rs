@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Debug, Display, Formatter};
 use std::io;
 use std::marker::PhantomData;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
 use super::op::{Cqe, Operation};
@@ -64,8 +64,8 @@ impl<O: Operation> Ticket<O> {
 
     /// Lets the operation go on, and drops it with its result when it is over.
     pub fn detach(self) {
-        self.let_go(false);
-        mem::forget(self);
+        // Not to be dropped, also if dropping the result panics.
+        ManuallyDrop::new(self).let_go(false);
     }
 
     #[cold]
@@ -73,12 +73,8 @@ impl<O: Operation> Ticket<O> {
         let slot = self.slot();
         slot.bring(O::VTABLE);
         let table = Shared::of(slot);
-        // SAFETY: the slot in use keeps the table; the ticket ends here.
-        unsafe {
-            if table.get().let_go(slot, cancel) {
-                table.free();
-            }
-        }
+        // SAFETY: the ticket ends here.
+        unsafe { table.let_go(slot, cancel) };
     }
 
     /// The result of an operation that is over.

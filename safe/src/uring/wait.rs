@@ -115,10 +115,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             .and_then(|time| Instant::now().checked_add(time));
         let mut count = self.reap();
         loop {
-            if self.table().has_unwanted() {
-                self.queue_cancellations();
-            }
             let want = wait.completions.saturating_sub(count);
+            self.make_ready(want)?;
             let until = match self.cancel_past_drains() {
                 Some(pause) => {
                     let pause = Instant::now() + pause;

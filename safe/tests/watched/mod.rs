@@ -9,6 +9,9 @@ use safe::buf::{IoBuf, IoBufMut};
 /// The byte that a [`Watched`] is made of.
 pub(crate) const FRESH: u8 = b'x';
 
+/// That of memory pages, and of whatever else wants one.
+const ALIGNMENT: usize = 4096;
+
 /// The byte that a [`Watched`] leaves behind when it is dropped.
 const FREED: u8 = 0xee;
 
@@ -34,7 +37,10 @@ pub(crate) struct Witness {
 
 impl Watched {
     pub(crate) fn new(len: usize) -> (Self, Witness) {
-        let memory = Box::leak(vec![FRESH; len].into_boxed_slice()).as_mut_ptr();
+        // Aligned as `O_DIRECT` wants it.
+        let memory = Box::leak(vec![FRESH; len + ALIGNMENT].into_boxed_slice());
+        let begin = memory.as_ptr().align_offset(ALIGNMENT);
+        let memory = memory[begin..].as_mut_ptr();
         let drops = Arc::new(AtomicUsize::new(0));
         let witness = Witness {
             memory,

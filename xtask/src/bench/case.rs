@@ -125,7 +125,7 @@ const INSTRUCTIONS: [(Implementation, &str, f64); 10] = [
 ];
 
 /// Situations, and how often each may enter the kernel.
-pub(super) const SITUATIONS: [(&str, u32, f64, &str); 4] = [
+pub(super) const SITUATIONS: [(&str, u32, f64, &str); 5] = [
     ("peek", 1, 0.0, "looks for a completion where there is none"),
     ("submit", 32, 1.0, "submits 32 entries"),
     ("ready", 1, 0.0, "waits for a completion that is there"),
@@ -134,6 +134,12 @@ pub(super) const SITUATIONS: [(&str, u32, f64, &str); 4] = [
         32,
         0.0,
         "submits 32 entries to a kernel thread that is awake",
+    ),
+    (
+        "aio",
+        32,
+        1.0,
+        "submits 32 reads by native AIO and takes their results",
     ),
 ];
 

@@ -71,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) registered: Registered,
     /// The thread that made the ring, or enabled it.
     owner: AtomicU64,
+    /// How often the kernel was entered.
+    entered: AtomicU64,
     pub(crate) params: Parameters,
     pub(crate) sq_head: SharedWord,
     pub(crate) sq_tail: SharedWord,
@@ -185,6 +187,9 @@ impl Core {
         if registered {
             flags |= IORING_ENTER_REGISTERED_RING;
         }
+        // Relaxed, and not as one step: a statistic, of which two threads at once may lose a call.
+        let entered = self.entered.load(Ordering::Relaxed);
+        self.entered.store(entered + 1, Ordering::Relaxed);
         // SAFETY: the argument by the caller's promise. What the entries point to is valid by the promise
         // made when they were pushed.
         let result = unsafe { io_uring_enter2(fd, to_submit, want, flags, arg, size) };
@@ -383,6 +388,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
                 fd,
                 registered,
                 owner: AtomicU64::new(this_thread()),
+                entered: AtomicU64::new(0),
                 params: Parameters(params),
                 sq_head: sq.head,
                 sq_tail: sq.tail,
@@ -403,6 +409,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     #[inline]
     pub fn submitter(&self) -> Submitter<'_> {
         Submitter::new(&self.core)
+    }
+
+    /// How often io_uring_enter(2) was called for this ring: to submit, to wait, or to flush.
+    pub fn times_entered(&self) -> u64 {
+        self.core.entered.load(Ordering::Relaxed)
     }
 
     /// The kernel's answer when the ring was made.

@@ -12,6 +12,7 @@ mod time;
 
 use std::os::fd::RawFd;
 
+pub use crate::ioprio::IoPrio;
 pub use buf_ring::BufRingEntry;
 pub use cancel::CancelBuilder;
 pub use flags::*;

@@ -1,0 +1,290 @@
+//! The completion ring `[aio]`: which slots are filled, and how they are handed back.
+//!
+//! The kernel maps it at the context's address: a header and an array of event slots, not a power of two of
+//! them. `head` and `tail` are positions in the array, both below its length; they are equal in an empty ring,
+//! and one slot always stays free, so that a full one never looks empty. The kernel fills the slots from the tail
+//! on; whoever reaps, we or the kernel's `io_getevents`, takes them from the head up to the tail. Everything that
+//! the order of memory accesses depends on stands here, generic over where the atomics live, so that the models
+//! in `loom.rs` run the code that the ring runs.
+//!
+//! Not promised by any header (it is that of `fs/aio.c` since Linux 2.5), so it is used only if it looks as it is
+//! known to.
+
+use std::fmt::{self, Debug, Formatter};
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering;
+
+use aio_sys::{aio_context_t, aio_ring, io_event};
+
+use super::event::Event;
+use crate::sync::{SharedWord, Word};
+
+/// The memory order of each access of the protocol. A model replaces one and must then fail.
+pub(super) trait Orders {
+    /// Relaxed: only reapers write the head, and there is one at a time, so this side wrote it or was handed it
+    /// (`&mut`, a lock). The kernel's own reaper, `aio_read_events_ring`, ran in a system call of that reaper.
+    const HEAD_LOAD: Ordering = Ordering::Relaxed;
+    /// Acquire: the events are read after the tail that covers them. Pairs with the `smp_wmb` in the kernel's
+    /// `aio_complete`, between writing an event and storing the tail.
+    const TAIL_LOAD: Ordering = Ordering::Acquire;
+    /// Release: the events have been read before the kernel sees that their slots are free. Pairs with the load
+    /// of the head in the kernel's `user_refill_reqs_available`, ordered before the next write to the slots
+    /// by a control dependency: without a request that it admits, there is no event to write.
+    const HEAD_STORE: Ordering = Ordering::Release;
+}
+
+/// The orders that the ring uses.
+pub(super) struct AsDocumented;
+
+impl Orders for AsDocumented {}
+
+/// The positions of a ring.
+pub(super) struct Positions<W, O = AsDocumented> {
+    /// Written by whoever reaps.
+    head: W,
+    /// Written by the kernel alone.
+    tail: W,
+    /// The number of slots.
+    slots: u32,
+    orders: PhantomData<O>,
+}
+
+impl<W: Word, O: Orders> Positions<W, O> {
+    pub(super) fn new(head: W, tail: W, slots: u32) -> Self {
+        Self {
+            head,
+            tail,
+            slots,
+            orders: PhantomData,
+        }
+    }
+
+    /// The first filled slot and the one behind the last, if both are slots at all.
+    #[inline]
+    fn filled(&self) -> Option<(u32, u32)> {
+        let head = self.head.load(O::HEAD_LOAD);
+        let tail = self.tail.load(O::TAIL_LOAD);
+        (head < self.slots && tail < self.slots).then_some((head, tail))
+    }
+
+    /// The number of filled slots, unless the positions make no sense.
+    #[inline]
+    pub(super) fn ready(&self) -> Option<u32> {
+        let (head, tail) = self.filled()?;
+        Some(if head <= tail {
+            tail - head
+        } else {
+            self.slots - head + tail
+        })
+    }
+
+    /// Calls `copy` with each of the first `most` filled slots and its number among them, then hands them back.
+    /// Answers how many there were, unless the positions make no sense.
+    ///
+    /// One caller at a time, and none while the kernel reaps. `copy` must not unwind.
+    #[inline]
+    pub(super) fn take(&self, most: usize, mut copy: impl FnMut(u32, usize)) -> Option<usize> {
+        let (head, tail) = self.filled()?;
+        let mut at = head;
+        let mut taken = 0;
+        while at != tail && taken < most {
+            copy(at, taken);
+            taken += 1;
+            at = if at + 1 == self.slots { 0 } else { at + 1 };
+        }
+        if taken != 0 {
+            self.head.store(at, O::HEAD_STORE);
+        }
+        Some(taken)
+    }
+}
+
+/// The ring of a context.
+///
+/// Invariant: as long as the context lives, `events` points to as many slots as `positions` says, mapped for
+/// reads; except in a forked child, where no method may be called.
+pub(super) struct Ring {
+    positions: Positions<SharedWord>,
+    events: NonNull<io_event>,
+}
+
+// SAFETY: the ring belongs to the process, not to a thread; the functions that read slots are unsafe, and their
+// callers promise to be alone.
+unsafe impl Send for Ring {}
+// SAFETY: as above.
+unsafe impl Sync for Ring {}
+
+impl Ring {
+    /// The ring of a context, if it is of the kind that is known.
+    ///
+    /// It is kept out of forked children.
+    ///
+    /// # Safety
+    ///
+    /// io_setup(2) has just made the context, and nothing was submitted to it. The result is not used
+    /// after the context was destroyed.
+    pub(super) unsafe fn of(context: aio_context_t) -> Option<Self> {
+        let at: *mut aio_ring = ptr::with_exposed_provenance_mut(context as usize);
+        // SAFETY: the context is the address at which the kernel has mapped a header, or something of at least
+        // its size (gVisor maps an empty page). The kernel writes to it only when requests complete or events are
+        // reaped, of which there are none yet.
+        let header = unsafe { at.read() };
+        if !is_known(&header) {
+            return None;
+        }
+        let at = NonNull::new(at)?;
+        let size = header.header_length as usize + header.nr as usize * size_of::<io_event>();
+        // Before Linux 7.0 children would share the ring, and what this does not do the generation does, which
+        // every use asks for first. So a failure changes nothing.
+        // SAFETY: the range is the context's ring, whole; its pages stay as they are in this process.
+        unsafe { libc::madvise(at.as_ptr().cast(), size, libc::MADV_DONTFORK) };
+        // SAFETY: both words lie in the header, which is mapped as long as the context lives; the caller
+        // promises that the ring is not used longer.
+        let (head, tail) = unsafe {
+            (
+                SharedWord::new(NonNull::new_unchecked(&raw mut (*at.as_ptr()).head)),
+                SharedWord::new(NonNull::new_unchecked(&raw mut (*at.as_ptr()).tail)),
+            )
+        };
+        Some(Self {
+            positions: Positions::new(head, tail, header.nr),
+            events: NonNull::new(aio_ring::io_events_ptr(at.as_ptr()).cast_mut())?,
+        })
+    }
+
+    /// The number of slots.
+    pub(super) fn slots(&self) -> u32 {
+        self.positions.slots
+    }
+
+    /// The number of events that are there, unless the ring has become strange.
+    ///
+    /// # Safety
+    ///
+    /// The context lives, and this is the process that made it.
+    #[inline]
+    pub(super) unsafe fn ready(&self) -> Option<u32> {
+        self.positions.ready()
+    }
+
+    /// Takes as many events as there are and as fit, and answers how many; unless the ring has become strange.
+    ///
+    /// # Safety
+    ///
+    /// The context lives, this is the process that made it, and nobody else reaps from it meanwhile, in whatever
+    /// way.
+    #[inline]
+    pub(super) unsafe fn take(&self, into: &mut [MaybeUninit<Event>]) -> Option<usize> {
+        self.positions.take(into.len(), |slot, at| {
+            // SAFETY: the slot is one of the array's, and the kernel has filled it and leaves it alone until the
+            // head has passed it. It is copied, never referred to.
+            let event = unsafe { self.events.add(slot as usize).read() };
+            into[at].write(Event::from(event));
+        })
+    }
+}
+
+/// Whether a ring with this header is one that can be reaped in user space.
+fn is_known(header: &aio_ring) -> bool {
+    header.magic == aio_sys::AIO_RING_MAGIC
+        && header.compat_features & aio_sys::AIO_RING_COMPAT_FEATURES
+            == aio_sys::AIO_RING_COMPAT_FEATURES
+        && header.incompat_features == aio_sys::AIO_RING_INCOMPAT_FEATURES
+        && header.header_length as usize == size_of::<aio_ring>()
+        && header.nr >= 2
+        && header.head < header.nr
+        && header.tail < header.nr
+}
+
+impl Debug for Ring {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring")
+            .field("slots", &self.slots())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::ptr::NonNull;
+
+    use aio_sys::aio_ring;
+
+    use super::{AsDocumented, Positions, is_known};
+    use crate::sync::SharedWord;
+
+    const KNOWN: aio_ring = aio_ring {
+        id: 0,
+        nr: 127,
+        head: 126,
+        tail: 0,
+        magic: 0xa10a_10a1,
+        compat_features: 1,
+        incompat_features: 0,
+        header_length: 32,
+        io_events: [],
+    };
+
+    #[test]
+    fn only_the_known_header_is_taken() {
+        assert!(is_known(&KNOWN));
+        // A later kernel may add what readers may ignore.
+        let more = aio_ring {
+            compat_features: 3,
+            ..KNOWN
+        };
+        assert!(is_known(&more));
+        let changes: [fn(&mut aio_ring); 9] = [
+            |ring| ring.magic = 0,
+            |ring| ring.magic = 0xa10a_10a2,
+            |ring| ring.compat_features = 0,
+            |ring| ring.incompat_features = 1,
+            |ring| ring.header_length = 64,
+            |ring| ring.nr = 0,
+            |ring| ring.nr = 1,
+            |ring| ring.head = 127,
+            |ring| ring.tail = u32::MAX,
+        ];
+        for (at, change) in changes.iter().enumerate() {
+            let mut ring = KNOWN;
+            change(&mut ring);
+            assert!(!is_known(&ring), "change {at}");
+        }
+    }
+
+    /// What `take` does with a ring of 5 slots.
+    fn take(head: u32, tail: u32, most: usize) -> (Option<usize>, Vec<u32>, u32) {
+        let mut words = [head, tail];
+        let at = words.as_mut_ptr();
+        // SAFETY: both words outlive the positions, and are used through them meanwhile.
+        let [head, tail] =
+            [0, 1].map(|word| unsafe { SharedWord::new(NonNull::new_unchecked(at.add(word))) });
+        let positions = Positions::<_, AsDocumented>::new(head, tail, 5);
+        let ready = positions.ready();
+        let mut slots = Vec::new();
+        let taken = positions.take(most, |slot, number| {
+            assert_eq!(number, slots.len());
+            slots.push(slot);
+        });
+        assert_eq!(taken, ready.map(|ready| most.min(ready as usize)));
+        (taken, slots, words[0])
+    }
+
+    #[test]
+    fn slots_are_taken_around_the_end() {
+        assert_eq!(take(2, 2, 9), (Some(0), vec![], 2));
+        assert_eq!(take(3, 2, 9), (Some(4), vec![3, 4, 0, 1], 2));
+        assert_eq!(take(3, 2, 2), (Some(2), vec![3, 4], 0));
+        assert_eq!(take(1, 4, 2), (Some(2), vec![1, 2], 3));
+        assert_eq!(take(1, 4, 0), (Some(0), vec![], 1));
+    }
+
+    #[test]
+    fn positions_that_are_no_slots_are_left_alone() {
+        for (head, tail) in [(5, 0), (0, 5), (u32::MAX, 0), (0xffff_fff0, u32::MAX)] {
+            assert_eq!(take(head, tail, 9), (None, vec![], head));
+        }
+    }
+}

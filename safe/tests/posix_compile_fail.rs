@@ -1,7 +1,0 @@
-//! What the types forbid. The messages are those of the compiler of continuous integration; others may
-//! word them differently, then `TRYBUILD=overwrite` shows what has changed.
-
-#[test]
-fn what_the_types_forbid() {
-    trybuild::TestCases::new().compile_fail("tests/posix_compile_fail/*.rs");
-}

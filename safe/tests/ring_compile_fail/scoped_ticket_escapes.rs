@@ -1,0 +1,8 @@
+//! A scope's ticket does not leave it.
+use safe::uring::{Ring, op};
+
+fn main() {
+    let mut ring = Ring::new(1).unwrap();
+    let mut buf = [0; 8];
+    let _ticket = ring.scope(|scope| scope.push(op::Read::new(std::io::stdin(), &mut buf[..])).unwrap());
+}
