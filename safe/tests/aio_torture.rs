@@ -347,6 +347,10 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), disks.chain(elsewhere).collect()).exit();
 }
 
+/// How often a test may pass by chance though a rule is broken.
+#[cfg(aio_broken)]
+const TRIES: u32 = 50;
+
 #[cfg(aio_broken)]
 fn the_tests_notice() {
     let passes = |rule: &str, test: &str| {
@@ -368,9 +372,8 @@ fn the_tests_notice() {
             passes("none", test),
             "{test} fails though nothing is broken"
         );
-        assert!(
-            !passes(rule, test),
-            "{test} passes though `{rule}` is broken"
-        );
+        // A disk may be through before a buffer is freed too early: it is given many chances not to be.
+        let noticed = (0..TRIES).any(|_| !passes(rule, test));
+        assert!(noticed, "{test} passes though `{rule}` is broken");
     }
 }

@@ -456,7 +456,7 @@ pub(super) fn direct<'table, C: cqueue::EntryMarker>(
 #[inline]
 fn is_plain<C: cqueue::EntryMarker>(completion: &C) -> bool {
     const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
-    completion.fields().1 & SPECIAL == 0
+    completion.word() & Cqe::word_of_flags(SPECIAL) == 0
 }
 
 #[cold]

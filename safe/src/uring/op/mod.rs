@@ -143,6 +143,15 @@ impl Cqe {
         }
     }
 
+    /// Flags, where they are in the word that a completion begins with, result and flags.
+    pub(super) const fn word_of_flags(flags: u32) -> u64 {
+        if cfg!(target_endian = "little") {
+            (flags as u64) << 32
+        } else {
+            flags as u64
+        }
+    }
+
     /// Whether this is not the final completion of its operation.
     #[inline]
     pub fn more(&self) -> bool {

@@ -359,11 +359,21 @@ impl<E: EntryMarker> Inner<E> {
         index.advance_to(end);
         let mut position = first;
         while position != end {
-            // SAFETY: the kernel has filled this slot and leaves it alone until the shared head has passed it.
-            let (entry, slots) = unsafe { E::read(self.slot(position)) };
-            position = position.wrapping_add(slots);
-            if !E::MIXED || !skip(entry.fields().1) {
-                f(&entry);
+            // As many slots as lie side by side; no entry wraps.
+            let side_by_side = self.mask + 1 - (position & self.mask);
+            let run = end.wrapping_sub(position).min(side_by_side);
+            position = position.wrapping_add(run);
+            let mut slot = self.slot(position.wrapping_sub(run));
+            // SAFETY: the run ends in the array of slots, or right behind it.
+            let stop = unsafe { slot.add(run as usize * E::STRIDE) };
+            while slot < stop {
+                // SAFETY: the kernel has filled this slot and leaves it alone until the shared head has passed it.
+                let (entry, slots) = unsafe { E::read(slot) };
+                // SAFETY: as for `stop`.
+                slot = unsafe { slot.add(slots as usize * E::STRIDE) };
+                if !E::MIXED || !skip(entry.fields().1) {
+                    f(&entry);
+                }
             }
         }
         index.publish();
