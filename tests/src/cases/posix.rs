@@ -13,6 +13,7 @@ mod safe_layer;
 mod sigevent;
 mod workers;
 
+use std::ffi::c_int;
 use std::fs;
 use std::io;
 
@@ -35,6 +36,17 @@ pub static FILES: &[&[Case]] = &[
 
 /// Whether the C library is glibc; otherwise it is musl.
 const GLIBC: bool = cfg!(target_env = "gnu");
+
+/// The opcode that a control block has once the library has taken it for a call of its own: glibc writes it there, and
+/// marks offsets that are wider than a register.
+fn opcode_taken(call: c_int, given: c_int) -> c_int {
+    const WIDE_OFFSETS: c_int = 128;
+    match (GLIBC, cfg!(target_pointer_width = "32")) {
+        (true, true) => call | WIDE_OFFSETS,
+        (true, false) => call,
+        (false, _) => given,
+    }
+}
 
 /// The number of threads of this process.
 fn thread_count() -> io::Result<usize> {

@@ -150,6 +150,20 @@ fn times<const N: usize>(data: &[u8], nanoseconds: u32) -> Option<[Duration; N]>
     Some(times)
 }
 
+/// The kinds whose times have 64 bits everywhere.
+mod wide_times {
+    #[cfg(target_env = "gnu")]
+    pub(super) use libc::{SO_TIMESTAMP_NEW, SO_TIMESTAMPING_NEW, SO_TIMESTAMPNS_NEW};
+
+    // libc has them for glibc alone. These are the numbers of all architectures that musl has (asm-generic/socket.h).
+    #[cfg(not(target_env = "gnu"))]
+    pub(super) const SO_TIMESTAMP_NEW: i32 = 63;
+    #[cfg(not(target_env = "gnu"))]
+    pub(super) const SO_TIMESTAMPNS_NEW: i32 = 64;
+    #[cfg(not(target_env = "gnu"))]
+    pub(super) const SO_TIMESTAMPING_NEW: i32 = 65;
+}
+
 impl<'a> ControlMessage<'a> {
     fn of(found: &Found, bytes: &'a [u8]) -> Option<Self> {
         let data = bytes.get(found.data.clone())?;
@@ -164,13 +178,13 @@ impl<'a> ControlMessage<'a> {
             libc::SCM_CREDENTIALS => {
                 numbers(data).map(|[pid, uid, gid]| Self::Credentials { pid, uid, gid })
             }
-            libc::SO_TIMESTAMP | libc::SO_TIMESTAMP_NEW => {
+            libc::SO_TIMESTAMP | wide_times::SO_TIMESTAMP_NEW => {
                 times(data, 1000).map(|[time]| Self::Timestamp(time))
             }
-            libc::SO_TIMESTAMPNS | libc::SO_TIMESTAMPNS_NEW => {
+            libc::SO_TIMESTAMPNS | wide_times::SO_TIMESTAMPNS_NEW => {
                 times(data, 1).map(|[time]| Self::Timestamp(time))
             }
-            libc::SO_TIMESTAMPING | libc::SO_TIMESTAMPING_NEW => {
+            libc::SO_TIMESTAMPING | wide_times::SO_TIMESTAMPING_NEW => {
                 times(data, 1).map(Self::Timestamping)
             }
             _ => None,

@@ -156,14 +156,21 @@ fn broken_pipe(_: &mut Context) -> Run {
     pass()
 }
 
-/// A length beyond what a result can tell is refused: with `EFAULT`, as the buffer cannot be that long.
+/// A length beyond what a result can tell is refused: with `EFAULT`, as the buffer cannot be that long. To the kernel of
+/// a 32-bit program, which has 64, it is none, and it transfers what there is.
 fn bad_length(cx: &mut Context) -> Run {
     let file = pattern_file(cx, "f", 16)?;
     let request = Request::new(&file, Buffer::zeroed(16)?, 0);
-    // SAFETY: no address space is that large, so the kernel refuses it before it looks at any memory.
+    // SAFETY: the kernel reads what is mapped behind the buffer, if any; where no address space is that large it refuses
+    // the length before it looks at any memory.
     let mut request = unsafe { request.length(isize::MAX as usize + 1) };
     request.write()?;
-    ensure_eq!(request.wait(), Err(Errno(EFAULT)), "result");
+    let result = request.wait();
+    if cfg!(target_pointer_width = "32") {
+        ensure!(result.is_ok_and(|bytes| bytes >= 16), "result: {result:?}");
+        return pass();
+    }
+    ensure_eq!(result, Err(Errno(EFAULT)), "result");
     ensure!(fs::read("f")? == pattern(0..16), "the file was changed");
     pass()
 }
@@ -227,10 +234,9 @@ fn opcode_ignored(cx: &mut Context) -> Run {
         let mut request = Request::new(&file, Buffer::of(b"new")?, 4).opcode(opcode);
         request.write()?;
         ensure_eq!(request.wait(), Ok(3), "result with opcode {opcode}");
-        let expected = if GLIBC { LIO_WRITE } else { opcode };
         ensure_eq!(
             request.opcode_and_priority().0,
-            expected,
+            super::opcode_taken(LIO_WRITE, opcode),
             "opcode afterwards"
         );
     }

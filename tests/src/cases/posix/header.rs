@@ -2,7 +2,6 @@
 
 use std::ffi::{c_int, c_void};
 
-use libc::off_t;
 use posix_aio::*;
 
 use super::GLIBC;
@@ -37,7 +36,7 @@ fn members(_: &mut Context) -> Run {
     let mut byte = 0_u8;
     let pointer: *mut c_void = (&raw mut byte).cast();
     let (fd, priority, opcode): (c_int, c_int, c_int) = (1, 2, 3);
-    let (offset, length): (off_t, usize) = (off_t::MAX, usize::MAX);
+    let (offset, length): (i64, usize) = (i64::MAX, usize::MAX);
     let block = aiocb {
         aio_fildes: fd,
         aio_offset: offset,
