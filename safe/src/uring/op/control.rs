@@ -150,18 +150,14 @@ fn times<const N: usize>(data: &[u8], nanoseconds: u32) -> Option<[Duration; N]>
     Some(times)
 }
 
-/// The kinds whose times have 64 bits everywhere.
+/// The kinds whose times have 64 bits everywhere, which libc has for some targets alone (asm-generic/socket.h, and that
+/// of sparc).
 mod wide_times {
-    #[cfg(target_env = "gnu")]
-    pub(super) use libc::{SO_TIMESTAMP_NEW, SO_TIMESTAMPING_NEW, SO_TIMESTAMPNS_NEW};
+    const SPARC: bool = cfg!(any(target_arch = "sparc", target_arch = "sparc64"));
 
-    // libc has them for glibc alone. These are the numbers of all architectures that musl has (asm-generic/socket.h).
-    #[cfg(not(target_env = "gnu"))]
-    pub(super) const SO_TIMESTAMP_NEW: i32 = 63;
-    #[cfg(not(target_env = "gnu"))]
-    pub(super) const SO_TIMESTAMPNS_NEW: i32 = 64;
-    #[cfg(not(target_env = "gnu"))]
-    pub(super) const SO_TIMESTAMPING_NEW: i32 = 65;
+    pub(super) const SO_TIMESTAMP_NEW: i32 = if SPARC { 0x46 } else { 63 };
+    pub(super) const SO_TIMESTAMPNS_NEW: i32 = if SPARC { 0x42 } else { 64 };
+    pub(super) const SO_TIMESTAMPING_NEW: i32 = if SPARC { 0x43 } else { 65 };
 }
 
 impl<'a> ControlMessage<'a> {
