@@ -30,3 +30,5 @@ pub mod posix;
 mod sync;
 #[cfg(feature = "uring")]
 pub mod uring;
+#[cfg(any(feature = "uring", feature = "aio"))]
+mod wait_error;

@@ -1,14 +1,13 @@
 //! What stands for an operation in flight.
 
-use std::error::Error;
-use std::fmt::{self, Debug, Display, Formatter};
-use std::io;
+use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
 use super::op::{Completion, Operation};
 use crate::inflight::{Key, Phase, Shared, Slot, Stored as _};
+pub use crate::wait_error::WaitError;
 
 /// Names an operation, to cancel it: only those that the kernel can cancel, see
 /// [`Context::cancel`](super::Context::cancel). It means nothing to another context, and nothing once the operation
@@ -134,38 +133,3 @@ impl<O: Operation> Debug for Ticket<O> {
 
 /// What looking for a result gives: the result, or the ticket, or why it cannot be told.
 pub type Tried<O> = Result<Result<<O as Operation>::Output, Ticket<O>>, WaitError<Ticket<O>>>;
-
-/// Waiting failed; the operation goes on.
-pub struct WaitError<T> {
-    /// What the kernel answered.
-    pub error: io::Error,
-    /// The operation's ticket.
-    pub ticket: T,
-}
-
-impl<T> Display for WaitError<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot wait for an operation: {}", self.error)
-    }
-}
-
-impl<T> Debug for WaitError<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitError")
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> Error for WaitError<T> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-impl<T> From<WaitError<T>> for io::Error {
-    /// The ticket is dropped.
-    fn from(failed: WaitError<T>) -> Self {
-        failed.error
-    }
-}

@@ -1,14 +1,13 @@
 //! What stands for an operation in flight.
 
-use std::error::Error;
-use std::fmt::{self, Debug, Display, Formatter};
-use std::io;
+use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
 use super::op::{Cqe, Operation};
 use crate::inflight::{Key, Phase, Shared, Slot, Stored as _};
+pub use crate::wait_error::WaitError;
 
 /// Names an operation, to cancel it. It means nothing to another ring, and nothing once the operation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,38 +110,3 @@ impl<O: Operation> Debug for Ticket<O> {
 
 /// What looking for a result gives: the result, or the ticket, or why it cannot be told.
 pub type Tried<O, T = Ticket<O>> = Result<Result<<O as Operation>::Output, T>, WaitError<T>>;
-
-/// Waiting failed; the operation goes on.
-pub struct WaitError<T> {
-    /// What the kernel answered.
-    pub error: io::Error,
-    /// The operation's ticket.
-    pub ticket: T,
-}
-
-impl<T> Display for WaitError<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot wait for an operation: {}", self.error)
-    }
-}
-
-impl<T> Debug for WaitError<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitError")
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> Error for WaitError<T> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-impl<T> From<WaitError<T>> for io::Error {
-    /// The ticket is dropped.
-    fn from(failed: WaitError<T>) -> Self {
-        failed.error
-    }
-}
