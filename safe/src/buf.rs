@@ -81,6 +81,7 @@ unsafe impl IoBufMut for Vec<u8> {
         self.capacity()
     }
 
+    #[inline]
     unsafe fn set_init(&mut self, count: usize) {
         if count > self.len() {
             // SAFETY: by the caller's promise they are initialised and within the capacity.

@@ -14,15 +14,18 @@
 //! The table belongs to one thread. Its methods take `&self`, since handles reach it while its owner
 //! works: no method runs code of the user's while it is in the middle of a change.
 
+mod handle;
 mod pool;
 mod slot;
 mod stored;
 
 use std::cell::{Cell, UnsafeCell};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
+use std::process;
 use std::ptr::{self, NonNull};
 
 use crate::broken::broken;
+pub(crate) use handle::Handle;
 pub(crate) use pool::Kept;
 use pool::{List, NONE, Pool};
 pub(crate) use slot::{Key, Phase, Slot};
@@ -33,7 +36,11 @@ pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
 pub(crate) struct Table<R: 'static> {
+    /// A power of two of them, so that any index leads to one. Those from the capacity on are never used.
     slots: Box<[Slot<R>]>,
+    /// Their number less one.
+    mask: usize,
+    capacity: u32,
     /// The first free slot; null if there is none.
     free: Cell<*const Slot<R>>,
     /// The number of slots that are not free.
@@ -68,7 +75,8 @@ pub(crate) struct Terms<R: 'static> {
 impl<R: Copy + Default + 'static> Table<R> {
     /// A table of `capacity` slots.
     pub(crate) fn new(capacity: u32) -> Self {
-        let slots = (0..capacity).map(|index| Slot {
+        let count = capacity.next_power_of_two();
+        let slots = (0..count).map(|index| Slot {
             index,
             generation: Cell::new(0),
             next: Cell::new(ptr::null()),
@@ -85,6 +93,8 @@ impl<R: Copy + Default + 'static> Table<R> {
         });
         let table = Self {
             slots: slots.collect(),
+            mask: count as usize - 1,
+            capacity,
             free: Cell::new(ptr::null()),
             used: Cell::new(0),
             abandoned: Cell::new(false),
@@ -95,7 +105,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             messages: List::new(),
             pool: UnsafeCell::new(Pool::new()),
         };
-        for slot in table.slots.iter().rev() {
+        for slot in table.slots[..capacity as usize].iter().rev() {
             table.put_back(slot);
         }
         table
@@ -103,7 +113,7 @@ impl<R: Copy + Default + 'static> Table<R> {
 
     /// The number of slots.
     pub(crate) fn capacity(&self) -> u32 {
-        self.slots.len() as u32
+        self.capacity
     }
 
     /// The number of operations in the table: those in flight, and those whose results were not taken.
@@ -115,13 +125,22 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// All slots, to find those of many completions.
     #[inline]
     pub(crate) fn slots(&self) -> Slots<'_, R> {
-        Slots(&self.slots)
+        Slots {
+            all: &self.slots,
+            mask: self.mask,
+        }
     }
 
     /// See [`Slots::find`].
     #[inline]
     pub(crate) fn find(&self, key: Key) -> Option<&Slot<R>> {
         self.slots().find(key)
+    }
+
+    /// Whether no slot is free.
+    #[cfg(feature = "uring")]
+    pub(crate) fn is_full(&self) -> bool {
+        self.free.get().is_null()
     }
 
     /// A free slot, if there is one. It is nobody's until [`commit`](Self::commit) or
@@ -276,6 +295,8 @@ impl<R: Copy + Default + 'static> Table<R> {
             #[cfg(feature = "uring")]
             Phase::Stream => self.let_go_of_items(slot, cancel),
             Phase::Ended => self.let_go_of_items(slot, cancel),
+            #[cfg(feature = "uring")]
+            Phase::TaggedHalfway => {}
             Phase::Free | Phase::Orphan | Phase::Tagged | Phase::Ready => {}
         }
     }
@@ -487,7 +508,10 @@ impl<R: Copy + Default + 'static> Table<R> {
 
 /// The slots of a table.
 #[derive(Clone, Copy)]
-pub(crate) struct Slots<'table, R: 'static>(&'table [Slot<R>]);
+pub(crate) struct Slots<'table, R: 'static> {
+    all: &'table [Slot<R>],
+    mask: usize,
+}
 
 impl<'table, R: Copy + 'static> Slots<'table, R> {
     /// The slot that a completion is for. `None` for one that came too late, or twice, or to nobody.
@@ -495,9 +519,9 @@ impl<'table, R: Copy + 'static> Slots<'table, R> {
     /// The slot may be free, if a completion names the key that its next operation will have.
     #[inline]
     pub(crate) fn find(self, key: Key) -> Option<&'table Slot<R>> {
-        self.0
-            .get(key.index() as usize)
-            .filter(|slot| slot.key() == key)
+        // SAFETY: the mask is the number of slots less one.
+        let slot = unsafe { self.all.get_unchecked(key.index() as usize & self.mask) };
+        (slot.key() == key).then_some(slot)
     }
 }
 
@@ -558,6 +582,24 @@ impl<R: Copy + Default + 'static> Shared<R> {
         unsafe { self.0.as_ref() }
     }
 
+    /// Ends a scope: `drain` waits until nothing of it is in flight, and answers whether that worked; then what
+    /// borrows is dropped. If it did not work, or if something panics meanwhile, the process is aborted: nothing
+    /// may go on, since what is borrowed cannot be leaked.
+    ///
+    /// # Safety
+    ///
+    /// As for [`get`](Self::get), and as for [`Table::sweep`] when `drain` has answered true.
+    #[cold]
+    pub(crate) unsafe fn end_scope(self, drain: impl FnOnce() -> bool) {
+        let abort = OnDrop(|| process::abort());
+        if !drain() {
+            process::abort();
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { self.get().sweep() };
+        mem::forget(abort);
+    }
+
     /// As [`Table::let_go`]. Frees the table if its owner is gone, and this was the last handle.
     ///
     /// # Safety
@@ -589,4 +631,4 @@ impl<R: Copy + Default + 'static> Shared<R> {
     }
 }
 
-const _: () = assert!(align_of::<Slot<u64>>() == 64);
+const _: () = assert!(size_of::<Slot<[u64; 3]>>() == 512);

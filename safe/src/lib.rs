@@ -27,6 +27,8 @@ mod mmap;
 #[cfg(feature = "posix")]
 pub mod posix;
 #[cfg(any(feature = "uring", feature = "aio"))]
+mod rejected;
+#[cfg(any(feature = "uring", feature = "aio"))]
 mod sync;
 #[cfg(feature = "uring")]
 pub mod uring;

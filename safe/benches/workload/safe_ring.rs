@@ -1,6 +1,7 @@
 //! The ring without `unsafe`, in each of its forms.
 
 use std::fs::File;
+use std::mem;
 use std::rc::Rc;
 
 use safe::uring::{Ring, Ticket, op};
@@ -10,41 +11,34 @@ use super::{Expected, FILE, Implementation, PAGE, Pages, SLOTS};
 type OwnedRead = op::Read<Rc<File>, Vec<u8>>;
 
 /// What moves into a read and comes back.
-type Parts = (Rc<File>, Vec<u8>);
-
-/// Files and buffers for a whole batch.
-#[derive(Default)]
-struct Stock(Vec<Parts>);
-
-impl Stock {
-    /// Filled at the first use, since it needs the file.
-    #[inline(always)]
-    fn parts(&mut self, pages: &Pages) -> &mut Vec<Parts> {
-        if self.0.is_empty() {
-            let file = Rc::new(pages.file.try_clone().expect("a descriptor"));
-            self.0 = (0..SLOTS)
-                .map(|_| (Rc::clone(&file), vec![0; PAGE]))
-                .collect();
-        }
-        &mut self.0
-    }
+fn read(file: Rc<File>, buffer: Vec<u8>, pages: &mut Pages) -> OwnedRead {
+    op::Read::new(file, buffer).at(pages.next(0).offset)
 }
 
-/// Files and buffers move into the ring and come back.
+/// The reads that the first round begins with: their files and buffers go round from then on.
+#[cold]
+fn first(batch: u32, pages: &mut Pages) -> Vec<OwnedRead> {
+    let file = Rc::new(pages.file.try_clone().expect("a descriptor"));
+    (0..batch)
+        .map(|_| read(Rc::clone(&file), vec![0; PAGE], pages))
+        .collect()
+}
+
+/// Files and buffers move into the ring, come back, and go into the operations of the next round.
 pub(crate) struct Owned {
     ring: Ring,
-    stock: Stock,
     nops: Vec<Ticket<op::Nop>>,
     reads: Vec<Ticket<OwnedRead>>,
+    next: Vec<Ticket<OwnedRead>>,
 }
 
 impl Implementation for Owned {
     fn new() -> Self {
         Self {
             ring: ring(),
-            stock: Stock::default(),
             nops: Vec::with_capacity(SLOTS as usize),
             reads: Vec::with_capacity(SLOTS as usize),
+            next: Vec::with_capacity(SLOTS as usize),
         }
     }
 
@@ -60,25 +54,21 @@ impl Implementation for Owned {
     #[inline(always)]
     fn reads(&mut self, batch: u32, pages: &mut Pages) {
         let Self {
-            ring, stock, reads, ..
+            ring, reads, next, ..
         } = self;
-        let stock = stock.parts(pages);
-        let first = stock.len() - batch as usize;
-        reads.extend(stock.drain(first..).map(|(file, buffer)| {
-            let read = op::Read::new(file, buffer).at(pages.next(0).offset);
-            ring.push(read).expect("room")
-        }));
-        for ticket in reads.drain(..) {
-            let Ok(op::Completed {
-                result: Ok(PAGE),
-                file,
-                buf,
-            }) = ring.wait(ticket)
-            else {
-                super::missing();
-            };
-            stock.push((file, buf));
+        if reads.is_empty() {
+            reads.extend(
+                first(batch, pages)
+                    .into_iter()
+                    .map(|read| ring.push(read).expect("room")),
+            );
         }
+        next.extend(reads.drain(..).map(|ticket| {
+            let op::Completed { result, file, buf } = ring.wait(ticket).expect("a wait");
+            full(result);
+            ring.push(read(file, buf, pages)).expect("room")
+        }));
+        mem::swap(reads, next);
     }
 }
 
@@ -123,7 +113,7 @@ impl Scoped {
         self.ring.scope(|scope| {
             let mut tickets = [const { None }; BATCH];
             for ticket in &mut tickets {
-                *ticket = Some(scope.push(op::Nop::new()).expect("room"));
+                put(ticket, scope.push(op::Nop::new()).expect("room"));
             }
             for ticket in tickets.into_iter().flatten() {
                 scope.wait(ticket).expect("a wait").expect("a NOP");
@@ -143,44 +133,46 @@ impl Scoped {
             for (ticket, buffer) in tickets.iter_mut().zip(buffers) {
                 let read = op::Read::new(file, buffer).at(offset);
                 offset = (offset + PAGE as u64) % FILE as u64;
-                *ticket = Some(scope.push(read).expect("room"));
+                put(ticket, scope.push(read).expect("room"));
             }
             for ticket in tickets.into_iter().flatten() {
-                let Ok(op::Completed {
-                    result: Ok(PAGE), ..
-                }) = scope.wait(ticket)
-                else {
-                    super::missing();
-                };
+                full(scope.wait(ticket).expect("a wait").result);
             }
         });
     }
 }
 
-/// Results come with tags.
-pub(crate) struct Tagged {
-    ring: Ring,
-    stock: Stock,
+/// Looks whether a page was read.
+#[inline(always)]
+fn full(result: Result<usize, op::Error>) {
+    let Ok(PAGE) = result else {
+        super::missing();
+    };
 }
+
+/// Fills a place that is empty, without a look at what was there.
+#[inline(always)]
+fn put<T>(place: &mut Option<T>, value: T) {
+    mem::forget(place.replace(value));
+}
+
+/// Results come with tags.
+pub(crate) struct Tagged(Ring);
 
 impl Implementation for Tagged {
     fn new() -> Self {
-        Self {
-            ring: ring(),
-            stock: Stock::default(),
-        }
+        Self(ring())
     }
 
     #[inline(always)]
     fn nops(&mut self, batch: u32) {
+        let Self(ring) = self;
         for at in 0..batch {
-            self.ring
-                .push_tagged(op::Nop::new(), at.into())
-                .expect("room");
+            ring.push_tagged(op::Nop::new(), at.into()).expect("room");
         }
         let mut expected = Expected::of(batch, 0);
         for _ in 0..batch {
-            let event = self.ring.next_event().expect("an event");
+            let event = ring.next_event().expect("an event");
             let tag = event.tag();
             let Ok(result) = event.take::<op::Nop>() else {
                 super::missing();
@@ -193,27 +185,20 @@ impl Implementation for Tagged {
 
     #[inline(always)]
     fn reads(&mut self, batch: u32, pages: &mut Pages) {
-        let Self { ring, stock } = self;
-        let stock = stock.parts(pages);
-        let first = stock.len() - batch as usize;
-        for (at, (file, buffer)) in (0..).zip(stock.drain(first..)) {
-            let read = op::Read::new(file, buffer).at(pages.next(0).offset);
-            ring.push_tagged(read, at).expect("room");
+        let Self(ring) = self;
+        if ring.is_empty() {
+            for (at, read) in (0..).zip(first(batch, pages)) {
+                ring.push_tagged(read, at).expect("room");
+            }
         }
         let mut expected = Expected::of(batch, PAGE as i32);
         for _ in 0..batch {
             let event = ring.next_event().expect("an event");
             let tag = event.tag();
-            let Ok(op::Completed {
-                result: Ok(bytes),
-                file,
-                buf,
-            }) = event.take::<OwnedRead>()
-            else {
-                super::missing();
-            };
-            expected.take(bytes as i32, tag);
-            stock.push((file, buf));
+            let op::Completed { result, file, buf } = event.take::<OwnedRead>().expect("a read");
+            full(result);
+            expected.take(PAGE as i32, tag);
+            ring.push_tagged(read(file, buf, pages), tag).expect("room");
         }
         expected.end();
     }

@@ -129,6 +129,11 @@ impl Context {
     }
 
     #[inline]
+    pub(super) fn shared(&self) -> Shared<Completion> {
+        self.table
+    }
+
+    #[inline]
     pub(super) fn table(&self) -> &Table<Completion> {
         // SAFETY: the context is the table's owner.
         unsafe { self.table.get() }
@@ -172,7 +177,8 @@ impl Context {
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms) }?;
-        Ok(Ticket::new(slot))
+        // SAFETY: the operation waits for its result, and nobody else has a ticket.
+        Ok(unsafe { Ticket::new(slot) })
     }
 
     /// Queues an operation that is completed on `terms`, and answers its slot.

@@ -1,17 +1,15 @@
 //! What comes back when an operation cannot be queued.
 
-use std::error::Error;
-use std::fmt::{self, Debug, Display, Formatter};
+use std::fmt::{self, Display, Formatter};
 use std::io;
 
 use super::raw::Forked;
 
-/// An operation that was not queued.
-pub struct Rejected<O> {
-    reason: Reason,
-    /// The operation, as it was.
-    pub operation: O,
-}
+/// An operation that was not queued, and why.
+///
+/// It turns into an [`io::Error`] of the kind `WouldBlock` where there will be room again; then the operation is
+/// dropped.
+pub type Rejected<O> = crate::rejected::Rejected<O, Reason>;
 
 /// Why an operation was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +21,6 @@ pub enum Reason {
     Forked,
 }
 
-impl<O> Rejected<O> {
-    #[cold]
-    pub(super) fn new(reason: Reason, operation: O) -> Self {
-        Self { reason, operation }
-    }
-
-    /// Why.
-    pub fn reason(&self) -> Reason {
-        self.reason
-    }
-}
-
 impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -44,26 +30,10 @@ impl Display for Reason {
     }
 }
 
-impl<O> Display for Rejected<O> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Display::fmt(&self.reason, f)
-    }
-}
-
-impl<O> Debug for Rejected<O> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejected")
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<O> Error for Rejected<O> {}
-
 impl<O> From<Rejected<O>> for io::Error {
     /// Of the kind `WouldBlock` where there will be room again. The operation is dropped.
     fn from(rejected: Rejected<O>) -> Self {
-        match rejected.reason {
+        match rejected.reason() {
             Reason::Forked => Forked.into(),
             reason => Self::new(io::ErrorKind::WouldBlock, reason.to_string()),
         }

@@ -3,8 +3,6 @@
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::marker::PhantomData;
-use std::mem;
-use std::process;
 
 use super::op::{Cancellable, Completion, Operation};
 use super::{Cancel, Context, Rejected, Submitted, Ticket, Token, WaitError, is_broken};
@@ -68,29 +66,11 @@ impl Drop for Scope<'_, '_> {
     fn drop(&mut self) {
         // In a forked child nothing is in flight, and what borrows is leaked.
         if self.pushed != self.taken && !self.context.is_forked() && !is_broken("scope") {
-            self.drain();
+            let table = self.context.shared();
+            // SAFETY: the context is the table's owner. When it is drained, nothing of the scope is in flight, and its
+            // tickets cannot have left the closure.
+            unsafe { table.end_scope(|| self.context.drain()) };
         }
-    }
-}
-
-impl Scope<'_, '_> {
-    #[cold]
-    fn drain(&mut self) {
-        /// Ends the process if it is dropped: nothing may go on here.
-        struct Abort;
-        impl Drop for Abort {
-            fn drop(&mut self) {
-                process::abort();
-            }
-        }
-        // Also if something that is dropped meanwhile panics.
-        let abort = Abort;
-        if !self.context.drain() {
-            process::abort();
-        }
-        // SAFETY: nothing of the scope is in flight, and its tickets cannot have left the closure.
-        unsafe { self.context.table().sweep() };
-        mem::forget(abort);
     }
 }
 
@@ -119,7 +99,8 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         let slot = unsafe { self.context.start(operation, terms) }?;
         self.pushed += 1;
         Ok(ScopedTicket {
-            ticket: Ticket::new(slot),
+            // SAFETY: the operation waits for its result, and nobody else has a ticket.
+            ticket: unsafe { Ticket::new(slot) },
             scope: PhantomData,
         })
     }

@@ -9,7 +9,7 @@ use super::Table;
 use super::pool::List;
 #[cfg(feature = "uring")]
 use super::pool::NONE;
-use super::stored::{INLINE, Stored, Vtable, type_id, write};
+use super::stored::{INLINE, Stored, Typed, Vtable, write};
 
 /// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
 /// slot had before.
@@ -48,6 +48,9 @@ pub(crate) enum Phase {
     Orphan,
     /// In flight; what comes goes to whoever asks for the next event.
     Tagged,
+    /// As `Tagged`, after a completion that was not the final one of a single result.
+    #[cfg(feature = "uring")]
+    TaggedHalfway,
     /// The final completion has come, and is kept as an event or to be disposed of.
     Ready,
     /// In flight, many completions are to come, and a handle takes them.
@@ -62,14 +65,14 @@ impl Phase {
         match self {
             Self::Awaited | Self::Orphan | Self::Tagged => true,
             #[cfg(feature = "uring")]
-            Self::Halfway | Self::Stream => true,
+            Self::Halfway | Self::TaggedHalfway | Self::Stream => true,
             Self::Free | Self::Done | Self::Ready | Self::Ended => false,
         }
     }
 }
 
-/// A slot.
-#[repr(C, align(64))]
+/// A slot. Its size is a power of two, so that finding one takes no multiplication.
+#[repr(C, align(512))]
 pub(crate) struct Slot<R: 'static> {
     /// Where it lies in the table. With the generation it is the key of the operation, or of the next one while
     /// the slot is free.
@@ -189,8 +192,10 @@ impl<R: Copy + 'static> Slot<R> {
     pub(crate) fn begin(&self, completion: R) {
         self.completion.set(completion);
         self.begun.set(true);
-        if self.phase.get() == Phase::Awaited {
-            self.phase.set(Phase::Halfway);
+        match self.phase.get() {
+            Phase::Awaited => self.phase.set(Phase::Halfway),
+            Phase::Tagged => self.phase.set(Phase::TaggedHalfway),
+            _ => {}
         }
     }
 
@@ -234,10 +239,16 @@ impl<R: Copy + 'static> Slot<R> {
     /// Whether the operation is a `T`.
     #[inline]
     pub(crate) fn holds<T: Stored<R> + 'static>(&self) -> bool {
-        // Functions that are one give one identity, and two types have two.
-        self.vtable.get().is_some_and(|vtable| {
-            ptr::eq(vtable.type_id as *const (), type_id::<T> as *const ())
-                || (vtable.type_id)() == TypeId::of::<T>()
-        })
+        let vtable = self.vtable.get().map_or(ptr::null(), ptr::from_ref);
+        // Mostly a type has one table of functions.
+        vtable == Typed::<T>::vtable() || self.holds_by_name::<T>()
+    }
+
+    /// As [`holds`](Self::holds), by what the type's table says.
+    #[cold]
+    #[inline(never)]
+    fn holds_by_name<T: 'static>(&self) -> bool {
+        let vtable = self.vtable.get();
+        vtable.is_some_and(|vtable| (vtable.type_id)() == TypeId::of::<T>())
     }
 }

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 
 /// The bytes that a slot has for an operation.
-pub(crate) const INLINE: usize = 304;
+pub(crate) const INLINE: usize = 432;
 
 /// What can lie in the table: it answers completions `R`.
 ///
@@ -59,9 +59,7 @@ impl<T: 'static> Typed<T> {
     }
 }
 
-/// Not inlined, so that it mostly has one address.
-#[inline(never)]
-pub(super) fn type_id<T: 'static>() -> TypeId {
+fn type_id<T: 'static>() -> TypeId {
     TypeId::of::<T>()
 }
 

@@ -21,8 +21,11 @@ pub trait Chain: Members {
     /// As `Tickets`, of a scope.
     type ScopedTickets<'scope>;
 
+    /// # Safety
+    ///
+    /// The operations lie there, were committed, and have no tickets yet.
     #[doc(hidden)]
-    fn tickets(placed: Self::Placed, loader: &Loader) -> Self::Tickets;
+    unsafe fn tickets(placed: Self::Placed, loader: &Loader) -> Self::Tickets;
 
     #[doc(hidden)]
     fn scoped<'scope>(tickets: Self::Tickets) -> Self::ScopedTickets<'scope>;
@@ -152,8 +155,9 @@ impl<O: Operation> Chain for O {
 
     type ScopedTickets<'scope> = ScopedTicket<'scope, O>;
 
-    fn tickets(placed: Placed, _: &Loader) -> Ticket<O> {
-        Ticket::new(placed.0)
+    unsafe fn tickets(placed: Placed, _: &Loader) -> Ticket<O> {
+        // SAFETY: by the caller's promise.
+        unsafe { Ticket::new(placed.0) }
     }
 
     fn scoped<'scope>(ticket: Ticket<O>) -> ScopedTicket<'scope, O> {
@@ -225,8 +229,9 @@ impl<H: Chain, O: Operation> Chain for Linked<H, O> {
 
     type ScopedTickets<'scope> = (H::ScopedTickets<'scope>, ScopedTicket<'scope, O>);
 
-    fn tickets((head, last, _): Self::Placed, loader: &Loader) -> Self::Tickets {
-        (H::tickets(head, loader), O::tickets(last, loader))
+    unsafe fn tickets((head, last, _): Self::Placed, loader: &Loader) -> Self::Tickets {
+        // SAFETY: by the caller's promise.
+        unsafe { (H::tickets(head, loader), O::tickets(last, loader)) }
     }
 
     fn scoped<'scope>((head, last): Self::Tickets) -> Self::ScopedTickets<'scope> {
@@ -269,8 +274,9 @@ impl<H: Chain> Chain for Drain<H> {
 
     type ScopedTickets<'scope> = H::ScopedTickets<'scope>;
 
-    fn tickets(placed: Self::Placed, loader: &Loader) -> Self::Tickets {
-        H::tickets(placed, loader)
+    unsafe fn tickets(placed: Self::Placed, loader: &Loader) -> Self::Tickets {
+        // SAFETY: by the caller's promise.
+        unsafe { H::tickets(placed, loader) }
     }
 
     fn scoped<'scope>(tickets: Self::Tickets) -> Self::ScopedTickets<'scope> {
@@ -395,7 +401,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
         // SAFETY: they were placed above.
         unsafe { H::commit(placed, &loader) };
-        Ok(H::tickets(placed, &loader))
+        // SAFETY: they were committed just now.
+        Ok(unsafe { H::tickets(placed, &loader) })
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::io;
-use std::mem;
+use std::mem::ManuallyDrop;
 
 use super::message;
 use super::op::{Cqe, Multishot, Operation, assert_small};
 use super::raw::{cqueue, squeue};
-use super::ring::{Found, direct, sort};
+use super::ring::{direct, keep, sort};
 use super::stored::Shots;
 use super::{Reason, Rejected, Ring, Token};
 use crate::broken::broken;
-use crate::inflight::{self, Kept, Key, Phase, Slot, Table, Terms, Typed};
+use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Table, Terms, Typed};
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As [`push`](Self::push), without a ticket: the result comes as an [`Event`] with this tag.
@@ -100,11 +100,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// If the kernel cannot be asked. A signal does not interrupt it.
     #[inline]
     pub fn next_event(&mut self) -> io::Result<Event<'_>> {
-        let found = match self.first_event() {
-            Some(found) => found,
+        let slot = match self.first_event() {
+            Some(slot) => slot,
             None => self.wait_for_event()?,
         };
-        Ok(Event::new(self.table(), found))
+        Ok(Event { slot })
     }
 
     /// The next event, if there is one. Makes no system call unless completions wait in the kernel to be
@@ -115,16 +115,16 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As for [`next_event`](Self::next_event).
     #[inline]
     pub fn try_next_event(&mut self) -> io::Result<Option<Event<'_>>> {
-        let mut found = self.first_event().or_else(|| self.find_event());
-        if found.is_none() && self.raw.submitter().flush_completions()? {
-            found = self.find_event();
+        let mut slot = self.first_event().or_else(|| self.find_event());
+        if slot.is_none() && self.raw.submitter().flush_completions()? {
+            slot = self.find_event();
         }
-        Ok(found.map(|found| Event::new(self.table(), found)))
+        Ok(slot.map(|slot| Event { slot }))
     }
 
     /// The event that the first completion is, if it is a simple one and none is kept.
     #[inline]
-    fn first_event<'table>(&mut self) -> Option<Found<'table>> {
+    fn first_event<'table>(&mut self) -> Option<&'table Slot<Cqe>> {
         if broken("twice") {
             return None;
         }
@@ -138,34 +138,28 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     #[inline(never)]
-    fn wait_for_event<'table>(&mut self) -> io::Result<Found<'table>> {
+    fn wait_for_event<'table>(&mut self) -> io::Result<&'table Slot<Cqe>> {
         loop {
-            if let Some(found) = self.find_event() {
-                return Ok(found);
+            if let Some(slot) = self.find_event() {
+                return Ok(slot);
             }
             self.wait_for_completion()?;
         }
     }
 
-    fn find_event<'table>(&mut self) -> Option<Found<'table>> {
+    fn find_event<'table>(&mut self) -> Option<&'table Slot<Cqe>> {
         // SAFETY: the ring is the table's owner; the caller binds the answer to it.
         let table = unsafe { self.shared().get() };
         if let Some(Kept {
-            key,
-            completion,
-            last,
+            key, completion, ..
         }) = table.pop_event()
         {
             let slot = table.find(key)?;
             slot.keep(completion);
             if broken("twice") {
-                table.push_event(Kept {
-                    key,
-                    completion,
-                    last,
-                });
+                keep(table, slot);
             }
-            return Some(Found { slot, last });
+            return Some(slot);
         }
         let found = self.raw.completion().find_map(|completion| {
             let Some(slot) = table.find(Key(completion.user_data())) else {
@@ -179,12 +173,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
         // With the head of the completion queue published; this runs code of the user's. If that panics, the event is
         // kept for who asks next.
-        if let Some(Found { slot, last }) = found {
-            table.push_event(Kept {
-                key: slot.key(),
-                completion: slot.completion(),
-                last,
-            });
+        if let Some(slot) = found {
+            keep(table, slot);
         }
         table.dispose();
         // Nothing was kept before.
@@ -195,18 +185,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 /// The result of a tagged operation, or one of the results of a multishot one. Dropping it drops that.
 #[must_use = "an event has an operation's result"]
 pub struct Event<'ring> {
-    table: &'ring Table<Cqe>,
     /// It has the completion: there is one event at a time.
     slot: &'ring Slot<Cqe>,
-    last: bool,
 }
 
-impl<'ring> Event<'ring> {
-    #[inline]
-    fn new(table: &'ring Table<Cqe>, Found { slot, last }: Found<'ring>) -> Self {
-        Self { table, slot, last }
-    }
-
+impl Event<'_> {
     /// The tag that the operation was pushed with.
     #[inline]
     pub fn tag(&self) -> u64 {
@@ -221,7 +204,13 @@ impl<'ring> Event<'ring> {
     /// Whether more events of this operation are to come: it is a multishot one, and goes on.
     #[inline]
     pub fn more(&self) -> bool {
-        !self.last
+        self.slot.completion().more()
+    }
+
+    #[inline]
+    fn table(&self) -> &Table<Cqe> {
+        // SAFETY: the event borrows the ring, the table's owner.
+        unsafe { Shared::of(self.slot).get() }
     }
 
     /// The result, if the operation is an `O`.
@@ -231,14 +220,15 @@ impl<'ring> Event<'ring> {
     /// The event itself, if it is of another type.
     #[inline]
     pub fn take<O: Operation + 'static>(self) -> Result<O::Output, Self> {
-        let Self { table, slot, .. } = self;
-        if !slot.holds::<O>() {
+        if !self.slot.holds::<O>() {
             return Err(self);
         }
-        mem::forget(self);
+        let event = ManuallyDrop::new(self);
         // SAFETY: the slot holds an `O`, as it says. An operation with one result has an event for the final
         // completion alone, which is this; tagged operations have no handle.
-        Ok(unsafe { table.take::<O>(slot).complete(slot.completion()) })
+        let operation = unsafe { event.table().take::<O>(event.slot) };
+        // SAFETY: the completion is the operation's.
+        Ok(unsafe { operation.complete(event.slot.completion()) })
     }
 
     /// The item, if the operation is an `M`. With the last one, what the operation owned comes back.
@@ -248,16 +238,16 @@ impl<'ring> Event<'ring> {
     /// The event itself, if it is of another type.
     #[inline]
     pub fn take_item<M: Multishot + 'static>(self) -> Result<(M::Item, Option<M::Rest>), Self> {
-        let Self { table, slot, last } = self;
-        if !slot.holds::<Shots<M>>() {
+        if !self.slot.holds::<Shots<M>>() {
             return Err(self);
         }
-        mem::forget(self);
+        let event = ManuallyDrop::new(self);
+        let slot = event.slot;
         // SAFETY: the slot holds an `M`, as it says, where it lay when it was prepared; an event is made of each
         // completion once.
         let item = unsafe { M::item(inflight::at::<M>(slot.payload()), slot.completion()) };
         // SAFETY: after the final completion; tagged operations have no handle.
-        let rest = last.then(|| unsafe { table.take::<M>(slot) }.rest());
+        let rest = (!event.more()).then(|| unsafe { event.table().take::<M>(slot) }.rest());
         Ok((item, rest))
     }
 }
@@ -266,8 +256,8 @@ impl Drop for Event<'_> {
     fn drop(&mut self) {
         // SAFETY: the completion is the slot's, and was not taken.
         unsafe {
-            self.table
-                .discard(self.slot, self.slot.completion(), self.last);
+            self.table()
+                .discard(self.slot, self.slot.completion(), !self.more());
         }
     }
 }

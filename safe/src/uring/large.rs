@@ -52,6 +52,7 @@ impl<C: cqueue::EntryMarker> Ring<squeue::Entry128, C> {
         };
         // SAFETY: the terms are those of one result for a ticket; `'static`, the operation may stay for ever.
         unsafe { table.commit(slot, terms) };
-        Ok(Ticket::new(NonNull::from(slot)))
+        // SAFETY: the operation waits for its result, and nobody else has a ticket.
+        Ok(unsafe { Ticket::new(NonNull::from(slot)) })
     }
 }

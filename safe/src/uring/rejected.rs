@@ -1,17 +1,15 @@
 //! What comes back when an operation cannot be queued.
 
-use std::error::Error;
-use std::fmt::{self, Debug, Display, Formatter};
+use std::fmt::{self, Display, Formatter};
 use std::io;
 
 use crate::error::RingError;
 
-/// An operation that was not queued.
-pub struct Rejected<O> {
-    reason: Reason,
-    /// The operation, as it was.
-    pub operation: O,
-}
+/// An operation that was not queued, and why.
+///
+/// It turns into an [`io::Error`] of the kind `WouldBlock` where there will be room again; then the operation is
+/// dropped.
+pub type Rejected<O> = crate::rejected::Rejected<O, Reason>;
 
 /// Why an operation was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,25 +25,6 @@ pub enum Reason {
     Foreign,
 }
 
-impl<O> Rejected<O> {
-    #[cold]
-    pub(super) fn new(reason: Reason, operation: O) -> Self {
-        Self { reason, operation }
-    }
-
-    /// Why.
-    pub fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    pub(super) fn map<T>(self, f: impl FnOnce(O) -> T) -> Rejected<T> {
-        Rejected {
-            reason: self.reason,
-            operation: f(self.operation),
-        }
-    }
-}
-
 impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -59,28 +38,12 @@ impl Display for Reason {
     }
 }
 
-impl<O> Display for Rejected<O> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Display::fmt(&self.reason, f)
-    }
-}
-
-impl<O> Debug for Rejected<O> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejected")
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<O> Error for Rejected<O> {}
-
 impl<O> From<Rejected<O>> for io::Error {
     /// Of the kind `WouldBlock` where there will be room again. The operation is dropped.
     fn from(rejected: Rejected<O>) -> Self {
-        match rejected.reason {
+        match rejected.reason() {
             Reason::Forked => RingError::Forked.into(),
-            Reason::Foreign => Self::new(io::ErrorKind::InvalidInput, rejected.reason.to_string()),
+            reason @ Reason::Foreign => Self::new(io::ErrorKind::InvalidInput, reason.to_string()),
             reason => Self::new(io::ErrorKind::WouldBlock, reason.to_string()),
         }
     }

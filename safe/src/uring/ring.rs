@@ -129,7 +129,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// # Errors
     ///
     /// [`Rejected`] has the operation, and says what is full.
-    #[inline]
+    // Little is left of it where it is called; as a call of its own it costs a third more.
+    #[inline(always)]
     pub fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>, Rejected<O>> {
         if !operation.fits(self.id()) {
             return Err(Rejected::new(Reason::Foreign, operation));
@@ -145,7 +146,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         };
         // SAFETY: the terms are those of one result for a handle; `'static`, the operation may stay for ever.
         let slot = unsafe { self.start(operation, terms, O::prepare) }?;
-        Ok(Ticket::new(slot))
+        // SAFETY: the operation waits for its result, and nobody else has a ticket.
+        Ok(unsafe { Ticket::new(slot) })
     }
 
     /// Waits until the operation is over, and gives its result.
@@ -198,6 +200,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     #[inline(always)]
     pub(super) fn wait_until_done<O: Operation>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
         self.own(ticket);
+        self.wait_until_over(ticket)
+    }
+
+    /// As [`wait_until_done`](Self::wait_until_done), with a ticket that is known to be this ring's.
+    #[inline(always)]
+    pub(super) fn wait_until_over<O: Operation>(&mut self, ticket: &Ticket<O>) -> io::Result<()> {
+        debug_assert!(ticket.is_of(self.table));
         while !ticket.is_done() {
             self.advance()?;
         }
@@ -226,30 +235,41 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ) -> Result<NonNull<Slot<Cqe>>, Rejected<T>> {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
-        let Some(slot) = table.reserve() else {
-            return Err(Rejected::new(Reason::Table, operation));
+        let slot = match self.raw.has_room() {
+            true => table.reserve(),
+            false => None,
+        };
+        // Nothing can panic before it is placed or given back; so nothing need be ready to drop it.
+        let operation = ManuallyDrop::new(operation);
+        let Some(slot) = slot else {
+            let reason = self.why_rejected();
+            return Err(Rejected::new(reason, ManuallyDrop::into_inner(operation)));
         };
         // SAFETY: the slot was reserved just now.
-        unsafe { slot.place(operation) };
+        unsafe { slot.place(ManuallyDrop::into_inner(operation)) };
         // SAFETY: the operation was placed there just now; nobody else knows of it.
         let operation = unsafe { &mut *inflight::at::<T>(slot.payload()) };
         // SAFETY: by the caller's promise, and because the operation now lies in the table, which keeps it
-        // until its final completion has come.
-        let pushed = unsafe {
-            self.raw.push_one(|entry| {
+        // until its final completion has come. There was room just now.
+        unsafe {
+            self.raw.push_reserved(|entry| {
                 prepare(operation, entry);
                 entry.set_user_data(slot.key().0);
-            })
-        };
-        if pushed.is_err() {
-            // SAFETY: the kernel was not told of it.
-            return Err(Rejected::new(self.why_full(), unsafe {
-                table.withdraw(slot)
-            }));
+            });
         }
         // SAFETY: by the caller's promise.
         unsafe { table.commit(slot, terms) };
         Ok(NonNull::from(slot))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn why_rejected(&mut self) -> Reason {
+        if self.is_forked() || !self.table().is_full() {
+            self.why_full()
+        } else {
+            Reason::Table
+        }
     }
 
     /// Whether this is a child of the process that made the ring.
@@ -395,16 +415,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         let mut count = 0;
         self.raw.take_all(|completion| {
             let Some(slot) = slots.find(Key(completion.user_data())) else {
-                count += usize::from(message::keep(table, completion));
+                // A copy, so that the others need not lie in memory.
+                count += usize::from(message::keep(table, &completion.clone()));
                 return;
             };
             count += 1;
-            if let Some(Found { slot, last }) = sort(table, slot, completion) {
-                table.push_event(Kept {
-                    key: slot.key(),
-                    completion: slot.completion(),
-                    last,
-                });
+            if let Some(slot) = sort(table, slot, completion) {
+                keep(table, slot);
             }
         });
         // Only now, with the head of the completion queue published: this runs code of the user's.
@@ -413,27 +430,32 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 }
 
-/// An event: its slot, in which its completion is kept, and whether the operation is over.
-pub(super) struct Found<'table> {
-    pub(super) slot: &'table Slot<Cqe>,
-    pub(super) last: bool,
+/// Keeps the event that a slot has for who asks for the next one.
+pub(super) fn keep(table: &Table<Cqe>, slot: &Slot<Cqe>) {
+    let completion = slot.completion();
+    table.push_event(Kept {
+        key: slot.key(),
+        completion,
+        last: !completion.more(),
+    });
 }
 
-/// Brings a completion to where it belongs, unless it is an event: then that is the answer.
+/// Brings a completion to where it belongs, unless it is an event: then the answer is its slot, which keeps the
+/// completion.
 #[inline]
 pub(super) fn sort<'table, C: cqueue::EntryMarker>(
     table: &'table Table<Cqe>,
     slot: &'table Slot<Cqe>,
     completion: &C,
-) -> Option<Found<'table>> {
+) -> Option<&'table Slot<Cqe>> {
     let phase = slot.phase();
     if phase == Phase::Awaited && is_plain(completion) {
         slot.finish_with(Phase::Done, |kept| Cqe::keep(kept, completion));
         return None;
     }
-    if phase == Phase::Tagged && is_plain(completion) && !slot.begun() {
+    if phase == Phase::Tagged && is_plain(completion) {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
-        return Some(Found { slot, last: true });
+        return Some(slot);
     }
     sort_others(table, slot, Cqe::of(completion))
 }
@@ -443,12 +465,12 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
 pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     slots: Slots<'table, Cqe>,
     completion: &C,
-) -> Option<Found<'table>> {
+) -> Option<&'table Slot<Cqe>> {
     let slot = slots.find(Key(completion.user_data()))?;
-    let simple = slot.phase() == Phase::Tagged && is_plain(completion) && !slot.begun();
+    let simple = slot.phase() == Phase::Tagged && is_plain(completion);
     simple.then(|| {
         slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
-        Found { slot, last: true }
+        slot
     })
 }
 
@@ -465,12 +487,15 @@ fn sort_others<'table>(
     table: &Table<Cqe>,
     slot: &'table Slot<Cqe>,
     mut completion: Cqe,
-) -> Option<Found<'table>> {
+) -> Option<&'table Slot<Cqe>> {
     if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Free {
         // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
         unsafe { slot.note(&mut completion) };
     }
-    let last = !completion.more() || broken("zero-copy");
+    if broken("zero-copy") {
+        completion.flags &= !uring_sys::IORING_CQE_F_MORE;
+    }
+    let last = !completion.more();
     let completion = if slot.is_stream() {
         completion
     } else if !last {
@@ -489,9 +514,9 @@ fn sort_others<'table>(
                 slot.end(Phase::Ended);
             }
         }
-        Phase::Tagged => {
+        Phase::Tagged | Phase::TaggedHalfway => {
             slot.finish(if last { Phase::Ready } else { Phase::Tagged }, completion);
-            return Some(Found { slot, last });
+            return Some(slot);
         }
         Phase::Orphan => {
             if last {

@@ -90,15 +90,21 @@ unsafe impl<F: Handle, B: IoBufMut> Operation for Read<F, B> {
 
     #[inline]
     unsafe fn complete(mut self, cqe: Cqe) -> Self::Output {
-        let result = Error::check(Self::OPCODE, cqe.result).map(|bytes| bytes as usize);
-        if let Ok(bytes) = result {
-            // SAFETY: the kernel has written that many bytes, and was not told of more than there are.
-            unsafe { self.buf.set_init(bytes) };
-        }
-        Completed {
-            result,
-            file: self.file,
-            buf: self.buf,
+        match Error::check(Self::OPCODE, cqe.result) {
+            Ok(bytes) => {
+                // SAFETY: the kernel has written that many bytes, and was not told of more than there are.
+                unsafe { self.buf.set_init(bytes as usize) };
+                Completed {
+                    result: Ok(bytes as usize),
+                    file: self.file,
+                    buf: self.buf,
+                }
+            }
+            Err(error) => Completed {
+                result: Err(error),
+                file: self.file,
+                buf: self.buf,
+            },
         }
     }
 }

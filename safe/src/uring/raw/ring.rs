@@ -494,6 +494,23 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         unsafe { self.sq.push_one(self.core.sq_local(), fill) }
     }
 
+    /// Whether there is a free slot in the submission queue. There is none in a forked child.
+    #[inline]
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.sq.has_room(self.core.sq_local())
+    }
+
+    /// As [`push_one`](Self::push_one), where there is room.
+    ///
+    /// # Safety
+    ///
+    /// As there; [`has_room`](Self::has_room) answered so, in this process, and nothing was pushed since.
+    #[inline]
+    pub(crate) unsafe fn push_reserved(&mut self, fill: impl FnOnce(&mut squeue::Entry)) {
+        // SAFETY: the queue is this ring's, which is borrowed exclusively; the rest by the caller's promise.
+        unsafe { self.sq.push_reserved(self.core.sq_local(), fill) }
+    }
+
     /// The submission queue, of a ring that is borrowed elsewhere.
     ///
     /// # Safety

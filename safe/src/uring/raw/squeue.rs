@@ -115,9 +115,31 @@ impl<E: EntryMarker> Inner<E> {
         local: &SqLocal,
         fill: impl FnOnce(&mut Entry),
     ) -> Result<(), PushError> {
+        if !self.has_room(local) {
+            return Err(PushError);
+        }
+        // SAFETY: by the caller's promise; there is room.
+        unsafe { self.push_reserved(local, fill) };
+        Ok(())
+    }
+
+    /// See [`IoUring::has_room`](super::IoUring::has_room); `local` is the ring's, and nobody else uses it.
+    #[inline]
+    pub(crate) fn has_room(&self, local: &SqLocal) -> bool {
+        let index = Producer::<_>::new(local, self.head, self.tail);
+        index.reserve(1).is_some()
+    }
+
+    /// See [`IoUring::push_reserved`](super::IoUring::push_reserved).
+    ///
+    /// # Safety
+    ///
+    /// As there; `local` is the ring's, and nobody else uses it.
+    #[inline]
+    pub(crate) unsafe fn push_reserved(&self, local: &SqLocal, fill: impl FnOnce(&mut Entry)) {
         const { assert!(!Shape::<E>::MIXED, "sizes are mixed") };
         let index = Producer::<_>::new(local, self.head, self.tail);
-        let position = index.reserve(1).ok_or(PushError)?;
+        let position = index.position();
         let offset = (position & self.mask) as usize * Shape::<E>::STRIDE;
         // SAFETY: masked, the position is less than the number of slots. The slot is free, so the kernel does
         // not even read it; it holds integers, for which whatever lies there is a value, and is aligned.
@@ -125,7 +147,6 @@ impl<E: EntryMarker> Inner<E> {
         fill(entry.head_mut());
         index.advance_to(position.wrapping_add(1));
         index.publish_reserved();
-        Ok(())
     }
 }
 
