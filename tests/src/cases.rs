@@ -7,6 +7,7 @@ pub mod uring_cmd;
 pub mod uring_filter;
 pub mod uring_op;
 pub mod uring_query;
+pub mod uring_raw;
 pub mod uring_register;
 pub mod uring_setup;
 pub mod uring_zcrx;

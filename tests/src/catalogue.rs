@@ -27,6 +27,11 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_op::FILES,
     },
     Area {
+        name: "uring/raw",
+        title: "io_uring: every opcode through the typed ring",
+        cases: cases::uring_raw::FILES,
+    },
+    Area {
         name: "uring/cmd",
         title: "io_uring: commands to drivers",
         cases: cases::uring_cmd::FILES,
