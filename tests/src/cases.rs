@@ -9,5 +9,6 @@ pub mod uring_op;
 pub mod uring_query;
 pub mod uring_raw;
 pub mod uring_register;
+pub mod uring_ring;
 pub mod uring_setup;
 pub mod uring_zcrx;

@@ -32,6 +32,11 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_raw::FILES,
     },
     Area {
+        name: "uring/ring",
+        title: "io_uring: every opcode through the ring without unsafe",
+        cases: cases::uring_ring::FILES,
+    },
+    Area {
         name: "uring/cmd",
         title: "io_uring: commands to drivers",
         cases: cases::uring_cmd::FILES,

@@ -72,10 +72,17 @@ impl Port {
 }
 
 /// NVMe and the file systems, with a checksum that ext4 asks for by name until 6.13.
-const DISK: &[&str] = &["nvme", "crc32c_generic", "ext4", "xfs", "btrfs"];
+const DISK: &[&str] = &[
+    "nvme",
+    "crc32c_generic",
+    "crc32c-cryptoapi",
+    "ext4",
+    "xfs",
+    "btrfs",
+];
 
-/// The file systems that are not built in, and the checksum that they ask for by name.
-const FILE_SYSTEMS: &[&str] = &["crc32c_generic", "xfs", "btrfs"];
+/// The file systems that are not built in, and the checksum that they ask for by name, which got another name in 6.16.
+const FILE_SYSTEMS: &[&str] = &["crc32c_generic", "crc32c-cryptoapi", "xfs", "btrfs"];
 
 const VIRTIO_PCI: Port = Port::Virtio("virtio-serial-pci");
 

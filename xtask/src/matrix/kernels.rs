@@ -81,8 +81,11 @@ impl Sources<'_> {
             "the archive could not be read; the cached kernel {folder} is used, there may be newer ones"
         ));
         self.kernel(&self.store.cache.join(&folder), &|| {
-            let modules = folder.replacen("linux-binary-", "linux-modules-", 1);
-            Ok(self.store.cache.join(modules))
+            let trees = modules_packages(&folder).map(|name| self.store.cache.join(name));
+            trees
+                .into_iter()
+                .find(|tree| tree.is_dir())
+                .with_context(|| format!("the modules of {folder} are not cached"))
         })
         .map(Some)
     }
@@ -91,14 +94,14 @@ impl Sources<'_> {
     fn unpacked(&self, listed: &Listed, all: &[Listed]) -> Result<Kernel> {
         let tree = self.store.tree(&listed.package, None, false)?;
         self.kernel(&tree, &|| {
-            let name = listed
-                .package
-                .name
-                .replacen("linux-binary-", "linux-modules-", 1);
-            let modules = all.iter().find(|other| {
-                other.package.name == name && other.package.version == listed.package.version
-            });
-            let modules = modules.with_context(|| format!("no package {name}"))?;
+            let names = modules_packages(&listed.package.name);
+            let of = |name: &String| {
+                all.iter().find(|other| {
+                    other.package.name == *name && other.package.version == listed.package.version
+                })
+            };
+            let modules = names.iter().find_map(of);
+            let modules = modules.with_context(|| format!("no package {}", names.join(" or ")))?;
             self.store.tree(&modules.package, None, false)
         })
     }
@@ -140,6 +143,11 @@ fn is_kernel(name: &str, flavour: &str) -> bool {
         let own = |c: char| c.is_ascii_digit() || ".+-~debpo".contains(c);
         version.starts_with(|c: char| c.is_ascii_digit()) && version.chars().all(own)
     })
+}
+
+/// The packages that may have the modules of a kernel in a package of its own: `linux-image-` has them until 7.1.
+fn modules_packages(kernel: &str) -> [String; 2] {
+    ["linux-modules-", "linux-image-"].map(|start| kernel.replacen("linux-binary-", start, 1))
 }
 
 fn is_modules(name: &str) -> bool {

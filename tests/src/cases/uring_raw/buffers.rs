@@ -67,7 +67,7 @@ fn nop(_: &mut Context) -> Run {
 
 /// Two of them, the first of which another in an entry of 64 bytes follows.
 fn nop128(cx: &mut Context) -> Run {
-    let mut ring: RawRing<Entry128> = RawRing::new(|_| ())?;
+    let mut ring: RawRing<Entry128> = cx.accepted_call(RawRing::new(|_| ()))?;
     // SAFETY: they name no memory.
     let [large, small] = unsafe {
         [
@@ -128,13 +128,10 @@ fn provide_buffers(cx: &mut Context) -> Run {
 fn remove_buffers(cx: &mut Context) -> Run {
     let mut ring = Typed::new()?;
     cx.accepted(provided(&mut ring)?.1)?;
-    let entry = |group| RemoveBuffers::new(9, group).build();
+    let entry = |most| RemoveBuffers::new(most, 7).build();
     give(
         &mut ring,
-        &[
-            ("9 of 2", entry(7), 2),
-            ("another group", entry(8), -libc::ENOENT),
-        ],
+        &[("none", entry(0), -libc::EINVAL), ("9 of 2", entry(9), 2)],
     )
 }
 
@@ -179,7 +176,7 @@ fn uring_cmd(cx: &mut Context) -> Run {
 }
 
 fn uring_cmd128(cx: &mut Context) -> Run {
-    let mut ring: RawRing<Entry128> = RawRing::new(|_| ())?;
+    let mut ring: RawRing<Entry128> = cx.accepted_call(RawRing::new(|_| ()))?;
     let (mut from, to) = tcp_pair()?;
     from.write_all(b"hello")?;
     let mut byte = [0];

@@ -1,7 +1,6 @@
 //! What waits: polls, timeouts, futexes, children; and what ends the wait.
 
 use std::io::Write as _;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
 
 use safe::uring::raw::opcode::*;
@@ -12,6 +11,7 @@ use super::{case, fd, give, op, run, together};
 use crate::case::{Case, Run, pass};
 use crate::context::Context;
 use crate::ring::mem::Mem;
+use crate::support::epoll::Epoll;
 use crate::support::files::pipe;
 use crate::support::names::Res;
 use crate::typed::Typed;
@@ -285,19 +285,8 @@ fn waitid(cx: &mut Context) -> Run {
     )
 }
 
-/// A set for epoll.
-fn epoll() -> std::io::Result<OwnedFd> {
-    // SAFETY: epoll_create1(2) takes a number and returns a new descriptor or -1.
-    let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
-    if fd < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    // SAFETY: it is new, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 fn epoll_ctl(_: &mut Context) -> Run {
-    let (mut ring, set, (reader, writer)) = (Typed::new()?, epoll()?, pipe()?);
+    let (mut ring, set, (reader, writer)) = (Typed::new()?, Epoll::new()?, pipe()?);
     std::fs::File::from(writer).write_all(b"x")?;
     let event = Mem::zeroed(size_of::<libc::epoll_event>());
     event.set(0, &(libc::EPOLLIN as u32).to_ne_bytes());
@@ -313,30 +302,14 @@ fn epoll_ctl(_: &mut Context) -> Run {
             ("add again", entry(libc::EPOLL_CTL_ADD), -libc::EEXIST),
         ],
     )?;
-    let mut got = [libc::epoll_event { events: 0, u64: 0 }];
-    // SAFETY: there is room for the one event that is asked for.
-    let count = unsafe { libc::epoll_wait(set.as_raw_fd(), got.as_mut_ptr(), 1, 0) };
-    ensure_eq!((count, { got[0].u64 }), (1, 77), "events");
+    ensure_eq!(set.ready()?, Some(77), "what is ready");
     pass()
 }
 
 fn epoll_wait(cx: &mut Context) -> Run {
-    let (mut ring, set, (reader, writer)) = (Typed::new()?, epoll()?, pipe()?);
+    let (mut ring, set, (reader, writer)) = (Typed::new()?, Epoll::new()?, pipe()?);
     std::fs::File::from(writer).write_all(b"x")?;
-    let mut watch = libc::epoll_event {
-        events: libc::EPOLLIN as u32,
-        u64: 77,
-    };
-    // SAFETY: `watch` is readable during the call.
-    let added = unsafe {
-        libc::epoll_ctl(
-            set.as_raw_fd(),
-            libc::EPOLL_CTL_ADD,
-            reader.as_raw_fd(),
-            &mut watch,
-        )
-    };
-    ensure_eq!(added, 0, "epoll_ctl");
+    set.add(&reader, 77)?;
     let room = Mem::zeroed(2 * size_of::<libc::epoll_event>());
     let entry = |most| EpollWait::new(fd(&set), room.as_ptr().cast(), most).build();
     ensure_eq!(cx.accepted(run(&mut ring, entry(2))?)?, 1, "events");

@@ -172,7 +172,7 @@ fn atomic(cx: &mut Context) -> Run {
     cached.sync_all()?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(libc::O_DIRECT);
-    let file = options.open("f")?;
+    let file = cx.accepted_call(options.open("f"))?;
     let block = Mem::of(&pattern(9..9 + 4096));
     let op = |file: &File, mem, flags| write(file, Data::One(mem), 4096, flags);
     let odd = op(&file, block.part(0, 1024 + 512), RwFlags::ATOMIC);
