@@ -5,6 +5,7 @@ pub mod harness;
 pub mod posix;
 pub mod uring_cmd;
 pub mod uring_filter;
+pub mod uring_flags;
 pub mod uring_op;
 pub mod uring_query;
 pub mod uring_raw;

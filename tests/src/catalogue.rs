@@ -37,6 +37,11 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_ring::FILES,
     },
     Area {
+        name: "uring/flags",
+        title: "io_uring: flags that are refused",
+        cases: cases::uring_flags::FILES,
+    },
+    Area {
         name: "uring/cmd",
         title: "io_uring: commands to drivers",
         cases: cases::uring_cmd::FILES,

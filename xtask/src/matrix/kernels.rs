@@ -35,7 +35,7 @@ pub(super) struct Sources<'a> {
     pub(super) store: &'a Store<'a>,
     /// How the kernels' names end: `cloud-amd64`.
     pub(super) flavour: &'static str,
-    /// Whether their modules are needed.
+    /// Whether they cannot do without their modules.
     pub(super) modules: bool,
     /// Hears of packages that the archive lists but does not have.
     pub(super) warn: &'a dyn Fn(&str),
@@ -81,11 +81,8 @@ impl Sources<'_> {
             "the archive could not be read; the cached kernel {folder} is used, there may be newer ones"
         ));
         self.kernel(&self.store.cache.join(&folder), &|| {
-            let trees = modules_packages(&folder).map(|name| self.store.cache.join(name));
-            trees
-                .into_iter()
-                .find(|tree| tree.is_dir())
-                .with_context(|| format!("the modules of {folder} are not cached"))
+            let modules = folder.replacen("linux-binary-", "linux-modules-", 1);
+            Ok(self.store.cache.join(modules))
         })
         .map(Some)
     }
@@ -94,14 +91,14 @@ impl Sources<'_> {
     fn unpacked(&self, listed: &Listed, all: &[Listed]) -> Result<Kernel> {
         let tree = self.store.tree(&listed.package, None, false)?;
         self.kernel(&tree, &|| {
-            let names = modules_packages(&listed.package.name);
-            let of = |name: &String| {
-                all.iter().find(|other| {
-                    other.package.name == *name && other.package.version == listed.package.version
-                })
-            };
-            let modules = names.iter().find_map(of);
-            let modules = modules.with_context(|| format!("no package {}", names.join(" or ")))?;
+            let name = listed
+                .package
+                .name
+                .replacen("linux-binary-", "linux-modules-", 1);
+            let modules = all.iter().find(|other| {
+                other.package.name == name && other.package.version == listed.package.version
+            });
+            let modules = modules.with_context(|| format!("no package {name}"))?;
             self.store.tree(&modules.package, None, false)
         })
     }
@@ -109,13 +106,16 @@ impl Sources<'_> {
     /// The kernel in a package's tree; its modules are there too, or in another package.
     fn kernel(&self, tree: &Path, other: &dyn Fn() -> Result<PathBuf>) -> Result<Kernel> {
         let image = image(tree)?;
-        let modules = match (self.modules, modules(tree)) {
-            (false, _) => None,
-            (true, Some(here)) => Some(here),
-            (true, None) => {
-                let tree = other()?;
-                let found = modules(&tree);
-                Some(found.with_context(|| format!("no modules in {}", tree.display()))?)
+        let elsewhere = || {
+            let tree = other()?;
+            modules(&tree).with_context(|| format!("no modules in {}", tree.display()))
+        };
+        let modules = match modules(tree).map_or_else(elsewhere, Ok) {
+            Ok(modules) => Some(modules),
+            Err(error) if self.modules => return Err(error),
+            Err(error) => {
+                (self.warn)(&format!("{error:#}: what needs a module is skipped there"));
+                None
             }
         };
         Ok(Kernel { image, modules })
@@ -143,11 +143,6 @@ fn is_kernel(name: &str, flavour: &str) -> bool {
         let own = |c: char| c.is_ascii_digit() || ".+-~debpo".contains(c);
         version.starts_with(|c: char| c.is_ascii_digit()) && version.chars().all(own)
     })
-}
-
-/// The packages that may have the modules of a kernel in a package of its own: `linux-image-` has them until 7.1.
-fn modules_packages(kernel: &str) -> [String; 2] {
-    ["linux-modules-", "linux-image-"].map(|start| kernel.replacen("linux-binary-", start, 1))
 }
 
 fn is_modules(name: &str) -> bool {

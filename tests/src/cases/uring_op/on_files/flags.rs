@@ -65,6 +65,10 @@ const BAD: &[&str] = &[
     "RWF_SYNC",
     "RWF_APPEND",
     "RWF_NOWAIT",
+    "RWF_NOAPPEND",
+    "RWF_DONTCACHE",
+    "RWF_NOSIGNAL",
+    "RWF_ATOMIC",
 ];
 
 /// A ring, and the registered buffer 0 of 100 bytes.
@@ -107,6 +111,10 @@ fn bad_flags(cx: &mut Context) -> Run {
         RwFlags::SYNC,
         RwFlags::APPEND,
         RwFlags::NOWAIT,
+        RwFlags::NOAPPEND,
+        RwFlags::DONTCACHE,
+        RwFlags::NOSIGNAL,
+        RwFlags::ATOMIC,
     ] {
         let op = write(&read_only, data, 0, flags);
         give(
