@@ -38,7 +38,7 @@ pub(super) const FILE_SYSTEMS: &[Deviation] = &[
     before("uring/op/write/direct@tmpfs", (6, 6), NO_DIRECT),
     before("uring/op/write/direct_odd@tmpfs", (6, 6), NO_DIRECT),
     before("uring/op/write/direct_odd@ext4", (6, 16), ALIGNED),
-    lacking("uring/op/write/direct_odd@ext4", (6, 18), LAST, ALIGNED),
+    lacking("uring/op/write/direct_odd@ext4", (6, 17), LAST, ALIGNED),
     never("uring/op/write/direct_odd@xfs", ALIGNED),
     never("uring/op/write/dontcache@btrfs", CACHED),
     before("uring/op/write/dontcache@ext4", (6, 17), CACHED),

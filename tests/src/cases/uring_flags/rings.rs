@@ -30,6 +30,22 @@ pub(super) static CASES: &[Case] = &[
         enter,
     ),
     Case::new(
+        "uring/flags/registers/bad",
+        &[
+            "io_uring_register",
+            "IORING_REGISTER_SRC_REGISTERED",
+            "IORING_REGISTER_DST_REPLACE",
+            "IOU_PBUF_RING_MMAP",
+            "IOU_PBUF_RING_INC",
+            "IORING_RSRC_REGISTER_SPARSE",
+            "IORING_REGISTER_FILES_SKIP",
+            "IORING_REGISTER_QUERY",
+            "IORING_REGISTER_USE_REGISTERED_RING",
+        ],
+        kernel(5, 6),
+        registers,
+    ),
+    Case::new(
         "uring/flags/restrictions/bad",
         &[
             "IORING_REGISTER_RESTRICTIONS",
@@ -103,6 +119,59 @@ fn enter(_: &mut Context) -> Run {
         let res = ring.enter(0, 0, flag | 1 << 30);
         ensure_eq!(Res(res), Res(-libc::EINVAL), "flag {flag:#x}");
     }
+    pass()
+}
+
+/// Flags of registered things, each with a bit that no kernel knows. What knows no flag or operation at all says the same.
+fn registers(_: &mut Context) -> Run {
+    let ring = Ring::new(16, 0)?;
+    for flag in [IORING_REGISTER_SRC_REGISTERED, IORING_REGISTER_DST_REPLACE] {
+        let flags = flag | 1 << 20;
+        let clone = io_uring_clone_buffers {
+            flags,
+            ..Default::default()
+        };
+        refused(&ring, IORING_REGISTER_CLONE_BUFFERS, clone, 1)?;
+    }
+    for flag in [IOU_PBUF_RING_MMAP, IOU_PBUF_RING_INC] {
+        let group = io_uring_buf_reg {
+            ring_entries: 4,
+            flags: flag | 1 << 10,
+            ..Default::default()
+        };
+        refused(&ring, IORING_REGISTER_PBUF_RING, group, 1)?;
+    }
+    let files = io_uring_rsrc_register {
+        nr: 4,
+        flags: IORING_RSRC_REGISTER_SPARSE | 1 << 20,
+        ..Default::default()
+    };
+    let size = size_of_val(&files) as u32;
+    refused(&ring, IORING_REGISTER_FILES2, files, size)?;
+    refused(&ring, IORING_REGISTER_QUERY, 0u64, 1)?;
+    // SAFETY: there is no registered ring of this number, so nothing is read.
+    let res = unsafe {
+        let opcode = IORING_REGISTER_PROBE | IORING_REGISTER_USE_REGISTERED_RING;
+        io_uring_register(1000, opcode, ptr::null(), 0)
+    };
+    ensure_eq!(Res(res), Res(-libc::EINVAL), "registered ring 1000");
+    let fds = [IORING_REGISTER_FILES_SKIP];
+    let update = io_uring_files_update {
+        fds: fds.as_ptr().expose_provenance() as u64,
+        ..Default::default()
+    };
+    // SAFETY: `update` names one descriptor, which lives until the call has returned.
+    let res = unsafe { ring.register(IORING_REGISTER_FILES_UPDATE, (&raw const update).cast(), 1) };
+    ensure_eq!(Res(res), Res(-libc::ENXIO), "slots of no table");
+    pass()
+}
+
+/// Registering a struct that names no memory fails with -EINVAL.
+#[track_caller]
+fn refused<T>(ring: &Ring, opcode: u32, argument: T, nr_args: u32) -> Run {
+    // SAFETY: `argument` is live during the call, and names nothing.
+    let res = unsafe { ring.register(opcode, (&raw const argument).cast(), nr_args) };
+    ensure_eq!(Res(res), Res(-libc::EINVAL), "register operation {opcode}");
     pass()
 }
 

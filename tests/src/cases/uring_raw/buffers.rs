@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use safe::uring::raw::opcode::*;
 use safe::uring::raw::squeue::Entry128;
+use safe::uring::raw::types::NopFlags;
 use uring_sys::*;
 
 use super::{case, fd, give, holds, run};
@@ -65,17 +66,27 @@ fn nop(_: &mut Context) -> Run {
     give(&mut Typed::new()?, &[("NOP", Nop::new().build(), 0)])
 }
 
-/// Two of them, the first of which another in an entry of 64 bytes follows.
+/// Good and bad flags, and another in an entry of 64 bytes after them.
 fn nop128(cx: &mut Context) -> Run {
     let mut ring: RawRing<Entry128> = cx.accepted_call(RawRing::new(|_| ()))?;
     // SAFETY: they name no memory.
-    let [large, small] = unsafe {
+    let [large, unknown, small] = unsafe {
         [
             Kept::new(Nop128::new().result(9).build()),
+            Kept::new(
+                Nop128::new()
+                    .flags(NopFlags::from_bits_retain(1 << 31))
+                    .build(),
+            ),
             Kept::new(Nop::new().build().into()),
         ]
     };
     ensure_eq!(cx.accepted(ring.run(large)?.res)?, 9, "result");
+    ensure_eq!(
+        Res(ring.run(unknown)?.res),
+        Res(-libc::EINVAL),
+        "unknown flags"
+    );
     ensure_eq!(Res(ring.run(small)?.res), Res(0), "a small one");
     pass()
 }
