@@ -1,9 +1,12 @@
 //! What several cases need: names of numbers, files, pipes and sockets to work on, memory, signals and forked children.
 
 pub mod devices;
+pub mod epoll;
 pub mod files;
 pub mod fork;
 pub mod memory;
 pub mod names;
+pub mod namespace;
+pub mod network;
 pub mod signals;
 pub mod sysctl;

@@ -74,6 +74,10 @@ impl Port {
 /// NVMe and ext4, with a checksum that ext4 asks for by name until 6.13.
 const DISK: &[&str] = &["nvme", "crc32c_generic", "ext4"];
 
+/// The file systems of cases, with the checksum that they ask for by name, which has another one since 6.16. Where they
+/// are missing their cases are skipped.
+pub(super) const FILE_SYSTEMS: &[&str] = &["crc32c_generic", "crc32c-cryptoapi", "xfs", "btrfs"];
+
 const VIRTIO_PCI: Port = Port::Virtio("virtio-serial-pci");
 
 /// The releases with kernels for an architecture, each asked by itself.
