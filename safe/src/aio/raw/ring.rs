@@ -66,7 +66,7 @@ impl<W: Word, O: Orders> Positions<W, O> {
     fn filled(&self) -> Option<(u32, u32)> {
         let head = self.head.load(O::HEAD_LOAD);
         let tail = self.tail.load(O::TAIL_LOAD);
-        (head < self.slots && tail < self.slots).then_some((head, tail))
+        (head.max(tail) < self.slots).then_some((head, tail))
     }
 
     /// The number of filled slots, unless the positions make no sense.
