@@ -10,11 +10,13 @@ mod watched;
 
 use std::fs::File;
 use std::mem;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::Arc;
 
-use disk::{Disk, direct};
+use disk::Disk;
 use libtest_mimic::{Arguments, Trial};
 use safe::aio::{Context, PollFlags, Ticket, op};
 use watched::{Watched, Witness};
@@ -26,6 +28,20 @@ const READS: usize = 4;
 
 /// The byte that files are made of.
 const CONTENT: u8 = b'A';
+
+/// A file of `size` bytes, each of them `byte`, for I/O that bypasses the page cache.
+fn direct(folder: &Path, size: usize, byte: u8) -> File {
+    let path = folder.join("file");
+    std::fs::write(&path, vec![byte; size]).expect("a file");
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(path)
+        .expect("O_DIRECT");
+    file.sync_all().expect("on the disk");
+    file
+}
 
 fn on_disk(kind: &str, body: impl Fn(Arc<File>)) {
     let disk = Disk::new(kind);
