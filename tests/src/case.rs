@@ -37,6 +37,7 @@ use std::panic::Location;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
+use crate::file_system::FileSystem;
 use crate::kernel::Version;
 use crate::requirement::Requirement;
 use crate::support::names::Errno;
@@ -58,6 +59,8 @@ pub struct Case {
     pub requires: &'static [Requirement],
     /// Whether no other case may run at the same time, because it changes something that all share.
     pub alone: bool,
+    /// Where its folder is.
+    pub place: Place,
     /// The case itself.
     pub run: fn(&mut Context) -> Run,
 }
@@ -78,6 +81,7 @@ impl Case {
             announced: false,
             requires: &[],
             alone: false,
+            place: Place::Temporary,
             run,
         }
     }
@@ -111,10 +115,36 @@ impl Case {
         }
     }
 
+    /// States that the case is one on each [file system](FileSystem::ALL), whose name then ends its id: `@xfs`.
+    ///
+    /// How they differ stands in [`deviations`](crate::deviations).
+    pub const fn on_each_file_system(self) -> Case {
+        Case {
+            place: Place::EachFileSystem,
+            ..self
+        }
+    }
+
+    /// The id without the file system.
+    pub fn base(&self) -> &'static str {
+        self.id.split_once('@').map_or(self.id, |(base, _)| base)
+    }
+
     /// The item that the case is mainly about.
     pub fn item(&self) -> &'static str {
         self.items.first().copied().unwrap_or_default()
     }
+}
+
+/// Where a case's folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where temporary files are.
+    Temporary,
+    /// On each file system: the [catalogue](crate::catalogue::catalogue) has a case for each of them instead.
+    EachFileSystem,
+    /// On this one.
+    On(FileSystem),
 }
 
 /// Where an item comes from.

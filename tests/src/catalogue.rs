@@ -1,9 +1,12 @@
 //! The table of all cases, by area.
 
+use std::sync::LazyLock;
+
 use anyhow::{Result, ensure};
 
-use crate::case::Case;
+use crate::case::{Case, Place};
 use crate::cases;
+use crate::file_system::FileSystem;
 
 /// A part of the catalogue: all cases whose ids begin with its name.
 #[derive(Clone, Copy, Debug)]
@@ -80,11 +83,25 @@ pub fn area_of(id: &str) -> Option<&'static Area> {
 
 /// All cases in the order of the report.
 pub fn catalogue() -> Vec<&'static Case> {
-    AREAS
-        .iter()
-        .flat_map(|area| area.cases)
-        .flat_map(|file| file.iter())
-        .collect()
+    static ALL: LazyLock<Vec<Case>> = LazyLock::new(|| {
+        let files = AREAS.iter().flat_map(|area| area.cases);
+        files.flat_map(|file| file.iter()).flat_map(each).collect()
+    });
+    ALL.iter().collect()
+}
+
+/// The case itself, or one on each file system.
+fn each(case: &Case) -> Vec<Case> {
+    if case.place != Place::EachFileSystem {
+        return vec![*case];
+    }
+    let on = |kind: FileSystem| Case {
+        // As long-lived as all other ids.
+        id: format!("{}@{kind}", case.id).leak(),
+        place: Place::On(kind),
+        ..*case
+    };
+    FileSystem::ALL.map(on).to_vec()
 }
 
 /// The cases that `pattern` chooses, in order. Fails if there are none.
@@ -152,6 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn a_case_on_each_file_system_is_one_case_for_each() {
+        let names = |case| each(&case).iter().map(|c| c.id).collect::<Vec<_>>();
+        let case = Case::new("a/b", &["item"], Since::Libc, |_| crate::case::pass());
+        assert_eq!(names(case), ["a/b"]);
+        let on_each = case.on_each_file_system();
+        assert_eq!(
+            names(on_each),
+            ["a/b@ext4", "a/b@xfs", "a/b@btrfs", "a/b@tmpfs"]
+        );
+        assert!(each(&on_each).iter().all(|case| case.base() == "a/b"));
+    }
+
+    #[test]
     fn ids_are_sorted_within_each_file() {
         for file in AREAS.iter().flat_map(|area| area.cases) {
             assert!(
@@ -199,7 +229,7 @@ mod tests {
             let subject = deviation.subject;
             let known = catalogue()
                 .iter()
-                .any(|c| c.id == subject || c.item() == subject);
+                .any(|c| [c.id, c.base(), c.item()].contains(&subject));
             assert!(known, "{subject}");
             assert!(deviation.from < deviation.before, "{subject}");
         }
@@ -228,6 +258,7 @@ mod tests {
     fn a_pattern_that_chooses_nothing_is_an_error() {
         assert!(filter(catalogue(), "no such case").is_err());
         assert_eq!(filter(catalogue(), "setsid").unwrap().len(), 1);
+        assert_eq!(filter(catalogue(), "harness/*@xfs").unwrap().len(), 1);
         assert_eq!(filter(catalogue(), "harness/s*").unwrap().len(), 2);
     }
 }

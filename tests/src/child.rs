@@ -5,21 +5,23 @@
 
 use std::any::Any;
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Run, Stop};
+use crate::case::{Case, Place, Run, Stop};
 use crate::context::Context;
+use crate::file_system::{self, FileSystem};
 
-/// The first hidden argument; the id of the case and the descriptor for the answer follow.
+/// The first hidden argument; the id of the case, the descriptor for the answer and maybe the device follow.
 pub(crate) const MARK: &str = "--conformance-child";
 
 /// What the child tells the parent.
@@ -33,14 +35,14 @@ pub(crate) struct Answer {
 ///
 /// Must be the first thing that `main` does in every program with a [`Runner`](crate::runner::Runner).
 pub fn enter(cases: &[&'static Case]) {
-    let args: Vec<String> = env::args().skip(1).take(3).collect();
-    let [mark, id, fd] = args.as_slice() else {
+    let args: Vec<String> = env::args().skip(1).take(4).collect();
+    let [mark, id, fd, device @ ..] = args.as_slice() else {
         return;
     };
     if mark != MARK {
         return;
     }
-    let code = match serve(cases, id, fd) {
+    let code = match serve(cases, id, fd, device.first().map(Path::new)) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("{id}: {error}");
@@ -50,7 +52,7 @@ pub fn enter(cases: &[&'static Case]) {
     process::exit(code);
 }
 
-fn serve(cases: &[&'static Case], id: &str, fd: &str) -> io::Result<()> {
+fn serve(cases: &[&'static Case], id: &str, fd: &str, device: Option<&Path>) -> io::Result<()> {
     let case = cases.iter().find(|case| case.id == id);
     let case = case.ok_or_else(|| io::Error::other("no such case"))?;
     let fd: RawFd = fd.parse().map_err(io::Error::other)?;
@@ -62,16 +64,42 @@ fn serve(cases: &[&'static Case], id: &str, fd: &str) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     close_inherited(fd);
-    let mut cx = Context::new(case, env::current_dir()?)?;
+    let place = env::current_dir()?;
+    let answer = match case.place {
+        Place::On(kind) => on(kind, device, case, &place)?,
+        _ => ask(case, place)?,
+    };
+    file.write_all(&serde_json::to_vec(&answer)?)
+}
+
+/// Runs the case in its folder.
+fn ask(case: &'static Case, folder: PathBuf) -> io::Result<Answer> {
+    let mut cx = Context::new(case, folder)?;
     let run = match cx.require(case.requires) {
         Ok(()) => catch(case, &mut cx),
         stopped => stopped,
     };
-    let answer = Answer {
+    Ok(Answer {
         run,
         notes: cx.into_notes(),
+    })
+}
+
+/// Runs the case in a folder on a file system, and removes the folder.
+fn on(
+    kind: FileSystem,
+    device: Option<&Path>,
+    case: &'static Case,
+    place: &Path,
+) -> io::Result<Answer> {
+    let folder = match file_system::enter(kind, device, place) {
+        Ok(folder) => folder,
+        Err(stop) => return Ok(Answer::stopped(stop)),
     };
-    file.write_all(&serde_json::to_vec(&answer)?)
+    let answer = ask(case, folder.clone())?;
+    env::set_current_dir(place)?;
+    fs::remove_dir_all(folder)?;
+    Ok(answer)
 }
 
 /// Closes what the parent inherited from its own parent, so that every case begins with the same descriptors.

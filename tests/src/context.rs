@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::case::{Case, Stop};
+use crate::case::{Case, Place, Stop};
 use crate::kernel::{Kernel, Version};
 use crate::requirement::Requirement;
 use crate::support::names::Errno;
@@ -34,6 +34,11 @@ impl Context {
     /// The case's own empty folder, also its working directory. It is removed afterwards.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where that folder is: the file system, for behaviour that differs.
+    pub fn place(&self) -> Place {
+        self.case.place
     }
 
     /// The version of the running kernel, for behaviour that changed. Whether the item exists is judged elsewhere.

@@ -26,7 +26,7 @@ pub fn judge(
     answer: Run,
     notes: &[String],
 ) -> (Outcome, String) {
-    let deviation = deviations.iter().find(|d| applies(d, case, kernel));
+    let deviation = deviation(case, kernel, deviations);
     let owed = match (deviation, case.since) {
         (Some(d), _) => d.kind == Kind::Backported,
         (None, Since::Kernel(since)) => kernel >= since,
@@ -72,9 +72,19 @@ pub fn judge(
     (outcome, detail)
 }
 
-fn applies(deviation: &Deviation, case: &Case, kernel: Version) -> bool {
-    (deviation.subject == case.id || deviation.subject == case.item())
-        && (deviation.from..deviation.before).contains(&kernel)
+/// What is to be expected instead of what the version promises: of several deviations that of the narrowest subject.
+fn deviation<'a>(
+    case: &Case,
+    kernel: Version,
+    deviations: &'a [Deviation],
+) -> Option<&'a Deviation> {
+    [case.id, case.base(), case.item()]
+        .into_iter()
+        .find_map(|subject| {
+            deviations
+                .iter()
+                .find(|d| d.subject == subject && (d.from..d.before).contains(&kernel))
+        })
 }
 
 /// Why the kernel should have the item, or should not.

@@ -16,6 +16,7 @@ pub mod child;
 pub mod context;
 pub mod deviations;
 pub mod expectation;
+pub mod file_system;
 pub mod kernel;
 pub mod posix_request;
 pub mod raw_ring;

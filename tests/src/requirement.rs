@@ -2,10 +2,12 @@
 
 use std::env;
 use std::fs::OpenOptions;
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
+
+use crate::support::names::Errno;
+use crate::support::network;
 
 /// Names a block device that cases may overwrite.
 pub const BLOCK_DEVICE: &str = "CONFORMANCE_BLOCK_DEVICE";
@@ -25,7 +27,7 @@ pub const OWN_MACHINE: &str = "CONFORMANCE_OWN_MACHINE";
 pub enum Requirement {
     /// The effective user is root.
     Root,
-    /// IPv4 on the loopback interface.
+    /// IPv4 on the loopback interface of a network namespace, which becomes the process's own when that is found out.
     Loopback,
     /// The loop driver can be controlled: `/dev/loop-control`.
     LoopDevice,
@@ -78,9 +80,10 @@ impl Requirement {
                 let euid = unsafe { libc::geteuid() };
                 (euid != 0).then(|| format!("needs root, user is {euid}"))
             }
-            Requirement::Loopback => TcpListener::bind(("127.0.0.1", 0))
-                .err()
-                .map(|e| format!("needs the loopback interface: {e}")),
+            Requirement::Loopback => network::own().err().map(|e| {
+                let errno = Errno(e.raw_os_error().unwrap_or(0));
+                format!("needs a network namespace of its own: {errno}")
+            }),
             Requirement::LoopDevice => {
                 let path = Path::new("/dev/loop-control");
                 let opened = OpenOptions::new().read(true).write(true).open(path);

@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::case::{Case, Stop};
+use crate::case::{Case, Place, Stop};
 use crate::child::{Answer, MARK};
 use crate::deviations::{DEVIATIONS, Deviation};
 use crate::expectation::judge;
+use crate::file_system::Devices;
 use crate::kernel::{Kernel, Version};
 use crate::report::{CaseReport, Outcome};
 use crate::support::names::Signal;
@@ -41,6 +42,8 @@ pub struct Runner {
     pub deviations: &'static [Deviation],
     /// How long each case may run.
     pub time_limit: Duration,
+    /// The devices for cases on file systems.
+    devices: Devices,
     /// Written by a case that must be alone, read by all others.
     alone: RwLock<()>,
 }
@@ -52,6 +55,7 @@ impl Runner {
             kernel: Kernel::running()?.version,
             deviations: DEVIATIONS,
             time_limit: TIME_LIMIT,
+            devices: Devices::default(),
             alone: RwLock::new(()),
         })
     }
@@ -100,8 +104,7 @@ impl Runner {
         let start = Instant::now();
         let (answer, output) = self.isolated(case).unwrap_or_else(|error| {
             let failed = Stop::failed(format_args!("the harness could not run it: {error}"));
-            let (run, notes) = (Err(failed), Vec::new());
-            (Answer { run, notes }, String::new())
+            (Answer::stopped(failed), String::new())
         });
         let ms = start.elapsed().as_millis();
         let (outcome, mut detail) = judge(
@@ -127,12 +130,19 @@ impl Runner {
 
     /// Runs the case in a process of its own, and returns its answer and the end of its output.
     fn isolated(&self, case: &'static Case) -> io::Result<(Answer, String)> {
+        let device = match case.place {
+            Place::On(kind) => match self.devices.of(kind) {
+                Ok(device) => device,
+                Err(stop) => return Ok((Answer::stopped(stop), String::new())),
+            },
+            _ => None,
+        };
         let dir = temporary_folder()?;
         let mut answer = unnamed_file(&dir)?;
         let mut output = unnamed_file(&dir)?;
         // Empty. A small machine may have no /dev/null.
         let input = unnamed_file(&dir)?;
-        let mut child = start(case, dir.path(), input, &answer, &output)?;
+        let mut child = start(case, device, dir.path(), input, &answer, &output)?;
         let ended = wait(&mut child, self.time_limit)?;
         let output = tail(&mut output)?;
         let answer = match ended {
@@ -153,11 +163,13 @@ impl Answer {
     /// The failure of a case that could not tell its own.
     fn broken(message: String) -> Answer {
         let at = "in the process of the case".to_owned();
-        let run = Err(Stop::Failed { message, at });
-        Answer {
-            run,
-            notes: Vec::new(),
-        }
+        Answer::stopped(Stop::Failed { message, at })
+    }
+
+    /// Why a case did not come to its answer.
+    pub(crate) fn stopped(stop: Stop) -> Answer {
+        let (run, notes) = (Err(stop), Vec::new());
+        Answer { run, notes }
     }
 
     /// This answer if it is a failure already, else the failure `message`.
@@ -186,12 +198,20 @@ fn unnamed_file(dir: &TempDir) -> io::Result<File> {
 }
 
 /// Starts this program once more to run `case`.
-fn start(case: &Case, dir: &Path, input: File, answer: &File, output: &File) -> io::Result<Child> {
+fn start(
+    case: &Case,
+    device: Option<&Path>,
+    dir: &Path,
+    input: File,
+    answer: &File,
+    output: &File,
+) -> io::Result<Child> {
     let exe = this_program()?;
     let fd = answer.as_raw_fd();
     let mut command = Command::new(exe);
     command
         .args([MARK, case.id, &fd.to_string()])
+        .args(device)
         .current_dir(dir)
         .env("TMPDIR", dir)
         .stdin(input)

@@ -5,5 +5,7 @@ pub mod files;
 pub mod fork;
 pub mod memory;
 pub mod names;
+pub mod namespace;
+pub mod network;
 pub mod signals;
 pub mod sysctl;

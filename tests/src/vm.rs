@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::file_system::{BTRFS, EXT4, FileSystem, XFS};
 use crate::report::CaseReport;
 use crate::requirement::{BLOCK_DEVICE, INTEGRITY, LARGE_BLOCKS, NVME, ZONED};
 
@@ -26,6 +27,8 @@ pub const PROGRAMS: &str = "/tests";
 pub struct Namespace {
     /// Its size in bytes.
     pub size: u64,
+    /// What is made on it before the machine starts.
+    pub file_system: Option<FileSystem>,
     /// Options of the emulator's device, each with a comma in front.
     pub options: &'static str,
     /// By which variables cases learn of it, each with the kind of device that is named.
@@ -43,33 +46,50 @@ pub enum Node {
 
 const MIB: u64 = 1 << 20;
 
-/// All namespaces; the first has the number 1 and the file system, the others are there to be overwritten.
+/// All namespaces; the first has the number 1 and the file system of the machine, the others are there to be overwritten.
 pub const NAMESPACES: &[Namespace] = &[
     Namespace {
         size: 512 * MIB,
+        file_system: Some(FileSystem::Ext4),
         options: "",
-        variables: &[],
+        variables: &[(EXT4, Node::Block)],
     },
     Namespace {
         size: 64 * MIB,
+        file_system: None,
         options: "",
         variables: &[(BLOCK_DEVICE, Node::Block), (NVME, Node::Generic)],
     },
     Namespace {
         size: 16 * MIB,
+        file_system: None,
         options: ",logical_block_size=4096,physical_block_size=4096",
         variables: &[(LARGE_BLOCKS, Node::Block)],
     },
     Namespace {
         size: 16 * MIB,
+        file_system: None,
         options: ",zoned=true,zoned.zone_size=4M",
         variables: &[(ZONED, Node::Block)],
     },
     Namespace {
         size: 16 * MIB,
+        file_system: None,
         // 8 bytes with each block, kept apart from it; protection of type 1.
         options: ",ms=8,pi=1",
         variables: &[(INTEGRITY, Node::Block)],
+    },
+    Namespace {
+        size: 512 * MIB,
+        file_system: Some(FileSystem::Xfs),
+        options: "",
+        variables: &[(XFS, Node::Block)],
+    },
+    Namespace {
+        size: 512 * MIB,
+        file_system: Some(FileSystem::Btrfs),
+        options: "",
+        variables: &[(BTRFS, Node::Block)],
     },
 ];
 

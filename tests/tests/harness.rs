@@ -7,12 +7,13 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{self, ExitCode};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use conformance::case::{Case, Run, Since, fail, kernel, pass, skipped, unsupported};
+use conformance::case::{Case, Place, Run, Since, Stop, fail, kernel, pass, skipped, unsupported};
 use conformance::context::Context;
 use conformance::deviations::Deviation;
 use conformance::ensure;
+use conformance::file_system::FileSystem;
 use conformance::kernel::Version;
 use conformance::report::{CaseReport, Outcome};
 use conformance::requirement::Requirement;
@@ -58,10 +59,27 @@ static PRINTS: Case = libc_case("bad/prints", |_| {
 });
 static SHARED: Case = libc_case("bad/shared", |_| {
     lock(libc::LOCK_SH)?;
-    // Only gives the harness time to do it wrong.
+    // Gives a wrong harness time to start another case; a right one passes however long it takes.
     thread::sleep(Duration::from_millis(200));
     pass()
 });
+static ON_XFS: Case = Case {
+    place: Place::On(FileSystem::Xfs),
+    ..libc_case("bad/on-xfs", |cx| {
+        ensure!(
+            std::fs::read_dir(cx.dir())?.count() == 0,
+            "the folder is not new"
+        );
+        pass()
+    })
+};
+static CRASHES_ON_XFS: Case = Case {
+    place: Place::On(FileSystem::Xfs),
+    ..libc_case("bad/crashes-on-xfs", |cx| {
+        cx.note(format_args!("device={}", device(cx)?));
+        crashes(cx)
+    })
+};
 static SKIPS: Case = libc_case("bad/skips", |_| skipped("no such thing here"));
 static SINCE_5_6: Case = Case::new("bad/since", &["item"], kernel(5, 6), |_| pass());
 static REFUSED: Case = Case::new("bad/refused", &["item"], kernel(5, 6), |cx| {
@@ -92,6 +110,8 @@ static CASES: &[&Case] = &[
     &PRINTS,
     &SHARED,
     &SKIPS,
+    &ON_XFS,
+    &CRASHES_ON_XFS,
     &SINCE_5_6,
     &REFUSED,
     &REFUSED_OTHERWISE,
@@ -231,6 +251,56 @@ fn crash() -> Result<(), Failed> {
     Ok(())
 }
 
+/// What the folder of a case is mounted from.
+fn device(cx: &Context) -> Result<String, Stop> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
+    let place = cx.dir().parent().and_then(Path::to_str).unwrap_or("?");
+    let line = mounts
+        .lines()
+        .find(|line| line.split(' ').nth(4) == Some(place));
+    let source = line.and_then(|line| line.rsplit(' ').nth(1));
+    source
+        .map(str::to_owned)
+        .ok_or_else(|| Stop::failed("the folder is no mount"))
+}
+
+/// A crash leaves no mount in this process's namespace and does not disturb the next case; the device goes with the runner.
+fn crash_on_a_file_system() -> Result<(), Failed> {
+    let runner = runner(6, 18, LONG);
+    let result = runner.run(&CRASHES_ON_XFS);
+    if result.outcome == Outcome::Skipped {
+        return check(&result, Outcome::Skipped, "xfs: needs ", "");
+    }
+    check(
+        &result,
+        Outcome::Fail,
+        "killed by signal 11 (SIGSEGV)",
+        "device=",
+    )?;
+    let device = noted(&result, "device=").to_owned();
+    if std::fs::read_to_string("/proc/self/mountinfo")?.contains(&format!(" {device} ")) {
+        return Err(format!("{device} is still mounted").into());
+    }
+    let file = backing(&device).ok_or_else(|| format!("{device} holds nothing"))?;
+    check(&runner.run(&ON_XFS), Outcome::Pass, "", "")?;
+    drop(runner);
+    // The kernel takes it apart when the last mount of it has gone, which is not before a moment after its process.
+    let end = Instant::now() + Duration::from_secs(10);
+    while backing(&device).is_some_and(|now| now == file) {
+        if Instant::now() > end {
+            return Err(format!("{device} still holds {file}").into());
+        }
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+/// The file behind a loop device. One without a name has its number in the text.
+fn backing(device: &str) -> Option<String> {
+    let name = device.trim_start_matches("/dev/");
+    std::fs::read_to_string(format!("/sys/block/{name}/loop/backing_file")).ok()
+}
+
 fn hanging() -> Result<(), Failed> {
     let result = runner(6, 18, SHORT).run(&HANGS);
     check(&result, Outcome::Fail, "timed out after 0.5 s", "")
@@ -328,6 +398,10 @@ type Test = fn() -> Result<(), Failed>;
 
 static TESTS: &[(&str, Test)] = &[
     ("a crash is a failure, and its folder is removed", crash),
+    (
+        "a crash on a file system leaves nothing",
+        crash_on_a_file_system,
+    ),
     ("an abort is a failure", || {
         check(
             &run(&ABORTS),

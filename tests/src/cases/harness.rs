@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 
-use crate::case::{Case, Run, Since, pass};
+use crate::case::{Case, Place, Run, Since, fail, pass};
 use crate::context::Context;
+use crate::file_system::FileSystem;
 use crate::support::files::{pattern, pattern_file};
 use crate::{ensure, ensure_eq};
 
@@ -15,6 +16,7 @@ pub static FILES: &[&[Case]] = &[CASES];
 
 static CASES: &[Case] = &[
     Case::new("harness/descriptors", &["close"], Since::Libc, descriptors),
+    Case::new("harness/file_system", &["statfs"], Since::Libc, file_system).on_each_file_system(),
     Case::new("harness/folder", &["mkdir"], Since::Libc, folder),
     Case::new("harness/session", &["setsid"], Since::Libc, session),
     Case::new("harness/signals", &["sigprocmask"], Since::Libc, signals),
@@ -36,6 +38,28 @@ fn descriptors(cx: &mut Context) -> Run {
     );
     ensure_eq!(open.len(), 4, "number of open descriptors");
     pass()
+}
+
+/// The folder is on the file system that was asked for, and is a new one there.
+fn file_system(cx: &mut Context) -> Run {
+    let Place::On(kind) = cx.place() else {
+        return fail("the case is on no file system");
+    };
+    let mut stat = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: the path ends with NUL, and `stat` is writable memory of the size that statfs(2) fills.
+    if unsafe { libc::statfs(c".".as_ptr(), stat.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error().into());
+    }
+    // SAFETY: all bytes were zeroed, and the struct is plain numbers.
+    let magic = unsafe { stat.assume_init() }.f_type as u64 & 0xffff_ffff;
+    let expected = match kind {
+        FileSystem::Ext4 => 0xef53,
+        FileSystem::Xfs => 0x5846_5342,
+        FileSystem::Btrfs => 0x9123_683e,
+        FileSystem::Tmpfs => 0x0102_1994,
+    };
+    ensure_eq!(magic, expected, "kind of {kind}");
+    folder(cx)
 }
 
 /// The folder is empty, is the working directory, and keeps what is written.

@@ -14,7 +14,6 @@ use conformance::vm::{Event, Job, NAMESPACES, PORT};
 
 use super::arch::{MachineKind, Port};
 use super::qemu::Emulator;
-use crate::packages;
 
 /// Memory in MB. The suite needs little; the initramfs is in it.
 const MEMORY: &str = "1024";
@@ -56,12 +55,17 @@ impl Machine<'_> {
             blank(scratch.path().join(format!("disk{number}")), namespace.size)
         });
         let disks = disks.collect::<Result<Vec<_>>>()?;
-        packages::run(
-            Command::new("/sbin/mke2fs")
-                .args(["-q", "-F", "-t", "ext4"])
-                .args(disks.first()),
-            "e2fsprogs",
-        )?;
+        let mut troubles = Vec::new();
+        for (namespace, disk) in NAMESPACES.iter().zip(&disks) {
+            let Some(kind) = namespace.file_system else {
+                continue;
+            };
+            let made = kind.mkfs().map_or(Ok(()), |mkfs| mkfs.run(disk));
+            if let Err(error) = made {
+                // Its cases say that they cannot mount it.
+                troubles.push(format!("no {kind}: {error}"));
+            }
+        }
         let console = self.folder.join(format!("{}.console", self.name));
         let mut child = self.start(&disks, &console)?;
         let end = listen(&mut child, self.limit, progress);
@@ -69,6 +73,7 @@ impl Machine<'_> {
         let _ = child.kill();
         child.wait().context("cannot wait for the emulator")?;
         let (mut heard, end) = end?;
+        heard.troubles.extend(troubles);
         let lost = complete(&mut heard.report, job, &end);
         if lost > 0 || end != End::Done {
             let last = tail(&console).unwrap_or_default();

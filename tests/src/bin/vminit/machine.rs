@@ -4,11 +4,11 @@ use std::env;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
-use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::ptr;
 use std::time::Duration;
 
+use conformance::support::network::loopback_up;
 use conformance::vm::{MODULES, NAMESPACES, Node, PORT};
 
 use crate::appear;
@@ -151,34 +151,6 @@ fn mount(device: &str, place: &str, kind: &str) -> io::Result<()> {
 
 fn c(text: &str) -> io::Result<CString> {
     CString::new(text).map_err(io::Error::other)
-}
-
-/// Sets IFF_UP of `lo`; the kernel gives it its addresses.
-fn loopback_up() -> io::Result<()> {
-    // SAFETY: socket(2) takes numbers and returns a new descriptor or -1.
-    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-    if socket < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the descriptor is new, so nobody else owns it.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-    // SAFETY: ifreq is an array of bytes and a union of plain values: zeroes are a value.
-    let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = *from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS reads an ifreq, which `request` is.
-    match unsafe {
-        libc::ioctl(
-            socket.as_raw_fd(),
-            libc::SIOCSIFFLAGS as libc::Ioctl,
-            &request,
-        )
-    } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
 }
 
 /// Reaps every process that ends, orphans too, until `worker` has ended.

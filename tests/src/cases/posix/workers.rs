@@ -120,6 +120,7 @@ fn end_when_idle(cx: &mut Context) -> Run {
         let mut request = Request::new(&file, Buffer::zeroed(16)?, 0);
         request.read()?;
         ensure_eq!(request.wait(), Ok(16), "result in round {round}");
+        // Nothing tells when a thread has ended but looking again. How long it takes does not matter.
         while thread_count()? > 1 {
             thread::sleep(Duration::from_millis(1));
         }

@@ -38,7 +38,8 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_FALLOCATE"],
         kernel(5, 6),
         fallocate_modes,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/fsync/bad",
         &["IORING_OP_FSYNC"],
