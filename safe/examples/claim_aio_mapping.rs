@@ -25,9 +25,9 @@ struct Header {
 
 impl Header {
     /// Reads it as a debugger would.
-    fn at(address: u64) -> io::Result<Self> {
+    fn at(address: usize) -> io::Result<Self> {
         let mut bytes = [0; 32];
-        File::open("/proc/self/mem")?.read_exact_at(&mut bytes, address)?;
+        File::open("/proc/self/mem")?.read_exact_at(&mut bytes, address as u64)?;
         let word = |at: usize| {
             let word = bytes[4 * at..].first_chunk().expect("eight words");
             u32::from_ne_bytes(*word)
@@ -44,11 +44,11 @@ impl Header {
 }
 
 /// The lines of this process's mappings of rings, and where each begins and ends.
-fn rings() -> io::Result<Vec<(String, u64, u64)>> {
+fn rings() -> io::Result<Vec<(String, usize, usize)>> {
     let maps = fs::read_to_string("/proc/self/maps")?;
     let parse = |line: &str| {
         let (begin, end) = line.split_once(' ')?.0.split_once('-')?;
-        let number = |text| u64::from_str_radix(text, 16).ok();
+        let number = |text| usize::from_str_radix(text, 16).ok();
         Some((line.to_owned(), number(begin)?, number(end)?))
     };
     let lines = maps.lines().filter(|line| line.contains("/[aio]"));
@@ -63,7 +63,7 @@ fn main() -> io::Result<()> {
     };
     report(
         "a context for 128 requests is a mapping `[aio]` of 12 KiB, and its address names the context",
-        (*begin, end - begin) == (context.as_raw() as u64, 12 << 10),
+        (*begin, end - begin) == (context.as_raw() as usize, 12 << 10),
         line,
     );
     let header = Header::at(*begin)?;

@@ -5,13 +5,15 @@
 
 #[path = "support/claim.rs"]
 mod claim;
+#[path = "support/cold.rs"]
+mod cold;
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 
 use claim::report;
+use cold::cold;
 use rustix::event::{PollFd, PollFlags, epoll};
-use rustix::fs::{Advice, fadvise};
 use safe::aio::{self, Context, RwFlags, op};
 use safe::uring;
 
@@ -19,10 +21,7 @@ use safe::uring;
 const SIZE: usize = 8 << 20;
 
 fn main() -> io::Result<()> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(&vec![b'A'; SIZE])?;
-    file.sync_all()?;
-
+    let file = cold(SIZE)?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let event = epoll::EventData::new_u64(0);
     let added = epoll::add(&epoll, &file, event, epoll::EventFlags::IN);
@@ -57,7 +56,6 @@ fn main() -> io::Result<()> {
         format_args!("{ready:?}"),
     );
 
-    fadvise(&file, 0, None, Advice::DontNeed)?;
     let ready_but = read_without_waiting(file)?;
     report(
         "but a read of a ready file may have to wait for the disk",

@@ -4,24 +4,21 @@
 
 #[path = "support/claim.rs"]
 mod claim;
+#[path = "support/cold.rs"]
+mod cold;
 
-use std::io::{self, Write};
+use std::io;
 use std::time::Instant;
 
 use claim::report;
-use rustix::fs::{Advice, fadvise};
+use cold::cold;
 use safe::uring::{Ring, op};
 
 const SIZE: usize = 32 << 20;
 
 fn main() -> io::Result<()> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(&vec![b'A'; SIZE])?;
-    file.sync_all()?;
-    fadvise(&file, 0, None, Advice::DontNeed)?;
-
     let mut ring = Ring::new(1)?;
-    let ticket = ring.push(op::Read::new(file, vec![0; SIZE]).at(0))?;
+    let ticket = ring.push(op::Read::new(cold(SIZE)?, vec![0; SIZE]).at(0))?;
     let begun = Instant::now();
     ring.submit()?;
     let submitted = begun.elapsed();

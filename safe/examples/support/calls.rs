@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
+use libc::c_long;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -17,7 +18,7 @@ use rustix::process::getppid;
 const PART: &str = "COUNTED_PART";
 
 /// How often each system call was made.
-pub(crate) type Calls = BTreeMap<i64, u64>;
+pub(crate) type Calls = BTreeMap<c_long, u64>;
 
 /// Runs `body` in a process of its own, and answers how often each system call was made in what it hands to [`counted`].
 /// Call it before anything else is done: the other process begins at the start of `main`, too.
@@ -65,7 +66,7 @@ fn trace(pid: Pid) -> io::Result<Calls> {
                 inside = !inside;
                 if inside {
                     let number = number(pid)?;
-                    if number == libc::SYS_getppid as i64 {
+                    if number == libc::SYS_getppid {
                         counting = !counting;
                     } else if counting {
                         *calls.entry(number).or_default() += 1;
@@ -82,7 +83,7 @@ fn trace(pid: Pid) -> io::Result<Calls> {
 }
 
 /// The number of the system call that a stopped process is about to make.
-fn number(pid: Pid) -> io::Result<i64> {
+fn number(pid: Pid) -> io::Result<c_long> {
     let text = fs::read_to_string(format!("/proc/{pid}/syscall"))?;
     let number = text
         .split_whitespace()
