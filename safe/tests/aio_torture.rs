@@ -228,7 +228,9 @@ impl Numbers {
 
 /// Reads, polls and cancels in flight together, of which some tickets are dropped, and some results left.
 fn a_long_mixed_run_loses_nothing(kind: &str) {
-    const OPERATIONS: u64 = 60_000;
+    // `AIO_OPERATIONS=30000000` keeps a disk busy for about ten minutes.
+    let operations = std::env::var("AIO_OPERATIONS");
+    let operations: u64 = operations.map_or(60_000, |count| count.parse().expect("a number"));
     const PART: usize = 16 << 10;
     on_disk(kind, |file| {
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
@@ -243,7 +245,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
             witnesses.push(witness);
         }
         let mut done = 0;
-        for _ in 0..OPERATIONS {
+        for _ in 0..operations {
             let room = context.len() < context.capacity();
             match numbers.below(8) {
                 0..=3 if room => {
@@ -287,7 +289,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
                 _ => {}
             }
         }
-        assert!(done > OPERATIONS / 50, "{done} reads");
+        assert!(done > operations / 50, "{done} reads");
         // In mid-flight.
         let _ = context.submit().unwrap();
         drop((reads, polls));
