@@ -27,6 +27,21 @@ pub static AREAS: &[Area] = &[
         cases: cases::uring_op::FILES,
     },
     Area {
+        name: "uring/raw",
+        title: "io_uring: every opcode through the typed ring",
+        cases: cases::uring_raw::FILES,
+    },
+    Area {
+        name: "uring/ring",
+        title: "io_uring: every opcode through the ring without unsafe",
+        cases: cases::uring_ring::FILES,
+    },
+    Area {
+        name: "uring/flags",
+        title: "io_uring: flags that are refused",
+        cases: cases::uring_flags::FILES,
+    },
+    Area {
         name: "uring/cmd",
         title: "io_uring: commands to drivers",
         cases: cases::uring_cmd::FILES,

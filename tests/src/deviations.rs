@@ -3,7 +3,10 @@
 //! A stable kernel may carry a backport, and a kernel may be built without an option. Nothing else may differ: an
 //! entry here turns the expectation round, for the kernels that it names and no others.
 
+mod file_systems;
+
 use crate::kernel::Version;
+use file_systems::FILE_SYSTEMS;
 
 /// One difference between version number and kernel.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +50,25 @@ impl Deviation {
 }
 
 /// All known deviations. A test checks that each subject is in the catalogue.
-pub static DEVIATIONS: &[Deviation] = &[
+pub static DEVIATIONS: &[Deviation] = &joined::<{ KERNELS.len() + FILE_SYSTEMS.len() }>();
+
+/// Both lists.
+const fn joined<const N: usize>() -> [Deviation; N] {
+    let mut all = [KERNELS[0]; N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < KERNELS.len() {
+            KERNELS[i]
+        } else {
+            FILE_SYSTEMS[i - KERNELS.len()]
+        };
+        i += 1;
+    }
+    all
+}
+
+/// What concerns a kernel, whatever the file system.
+const KERNELS: &[Deviation] = &[
     in_5_10("IORING_ENTER_EXT_ARG"),
     in_5_10("IORING_FEAT_EXT_ARG"),
     in_5_10("IORING_FEAT_NATIVE_WORKERS"),

@@ -1,6 +1,7 @@
 //! What several cases need: names of numbers, files, pipes and sockets to work on, memory, signals and forked children.
 
 pub mod devices;
+pub mod epoll;
 pub mod files;
 pub mod fork;
 pub mod memory;

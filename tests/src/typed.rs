@@ -4,6 +4,7 @@
 //! either ring for the same question.
 
 pub mod buffers;
+pub mod ops;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};

@@ -14,6 +14,7 @@ mod link;
 mod msg;
 mod msg_ring;
 mod nop;
+mod on_files;
 mod open;
 mod path;
 mod poll;
@@ -56,6 +57,10 @@ pub static FILES: &[&[Case]] = &[
     msg::CASES,
     msg_ring::CASES,
     nop::CASES,
+    on_files::FILES[0],
+    on_files::FILES[1],
+    on_files::FILES[2],
+    on_files::FILES[3],
     open::CASES,
     path::CASES,
     poll::CASES,

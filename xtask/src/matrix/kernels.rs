@@ -35,7 +35,7 @@ pub(super) struct Sources<'a> {
     pub(super) store: &'a Store<'a>,
     /// How the kernels' names end: `cloud-amd64`.
     pub(super) flavour: &'static str,
-    /// Whether their modules are needed.
+    /// Whether they cannot do without their modules.
     pub(super) modules: bool,
     /// Hears of packages that the archive lists but does not have.
     pub(super) warn: &'a dyn Fn(&str),
@@ -106,13 +106,16 @@ impl Sources<'_> {
     /// The kernel in a package's tree; its modules are there too, or in another package.
     fn kernel(&self, tree: &Path, other: &dyn Fn() -> Result<PathBuf>) -> Result<Kernel> {
         let image = image(tree)?;
-        let modules = match (self.modules, modules(tree)) {
-            (false, _) => None,
-            (true, Some(here)) => Some(here),
-            (true, None) => {
-                let tree = other()?;
-                let found = modules(&tree);
-                Some(found.with_context(|| format!("no modules in {}", tree.display()))?)
+        let elsewhere = || {
+            let tree = other()?;
+            modules(&tree).with_context(|| format!("no modules in {}", tree.display()))
+        };
+        let modules = match modules(tree).map_or_else(elsewhere, Ok) {
+            Ok(modules) => Some(modules),
+            Err(error) if self.modules => return Err(error),
+            Err(error) => {
+                (self.warn)(&format!("{error:#}: what needs a module is skipped there"));
+                None
             }
         };
         Ok(Kernel { image, modules })

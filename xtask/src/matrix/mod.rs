@@ -298,7 +298,10 @@ impl Session<'_> {
             return Ok(None);
         };
         let modules = match &kernel.modules {
-            Some(folder) => modules::with_dependencies(folder, kind.modules)?,
+            Some(folder) => {
+                let wanted = [kind.modules, arch::FILE_SYSTEMS].concat();
+                modules::with_dependencies(folder, &wanted)?
+            }
             None => Vec::new(),
         };
         let job = Job {

@@ -19,49 +19,57 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_READ_FIXED"],
         kernel(5, 1),
         read_bad,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/read_fixed/parts",
         &["IORING_OP_READ_FIXED", "IORING_REGISTER_BUFFERS"],
         kernel(5, 1),
         read_parts,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/readv_fixed/bad",
         &["IORING_OP_READV_FIXED"],
         (6, 15),
         readv_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/readv_fixed/parts",
         &["IORING_OP_READV_FIXED"],
         (6, 15),
         readv_parts,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/write_fixed/bad",
         &["IORING_OP_WRITE_FIXED"],
         kernel(5, 1),
         write_bad,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/write_fixed/parts",
         &["IORING_OP_WRITE_FIXED", "IORING_REGISTER_BUFFERS"],
         kernel(5, 1),
         write_parts,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/writev_fixed/bad",
         &["IORING_OP_WRITEV_FIXED"],
         (6, 15),
         writev_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/writev_fixed/parts",
         &["IORING_OP_WRITEV_FIXED"],
         (6, 15),
         writev_parts,
-    ),
+    )
+    .on_each_file_system(),
 ];
 
 /// No buffers, a buffer that is not there, and memory that is not in it: -EFAULT.

@@ -18,7 +18,15 @@ use crate::{ensure, ensure_eq};
 pub(super) static CASES: &[Case] = &[
     case(
         "uring/op/nop/bad",
-        &["IORING_NOP_INJECT_RESULT", "IORING_OP_NOP"],
+        &[
+            "IORING_NOP_INJECT_RESULT",
+            "IORING_OP_NOP",
+            "IORING_NOP_FILE",
+            "IORING_NOP_FIXED_FILE",
+            "IORING_NOP_FIXED_BUFFER",
+            "IORING_NOP_TW",
+            "IORING_NOP_CQE32",
+        ],
         (6, 10),
         bad,
     )
@@ -96,7 +104,19 @@ fn bad(_: &mut Context) -> Run {
             ("bit 31", nop().op_flags(1 << 31), libc::EINVAL),
             ("all bits", nop().op_flags(u32::MAX), libc::EINVAL),
         ],
-    )
+    )?;
+    for flag in [
+        IORING_NOP_INJECT_RESULT,
+        IORING_NOP_FILE,
+        IORING_NOP_FIXED_FILE,
+        IORING_NOP_FIXED_BUFFER,
+        IORING_NOP_TW,
+        IORING_NOP_CQE32,
+    ] {
+        let op = nop().op_flags(flag | 1 << 31);
+        refuses(&mut ring, &[("with bit 31", op, libc::EINVAL)])?;
+    }
+    pass()
 }
 
 /// With the flag the descriptor must be open.

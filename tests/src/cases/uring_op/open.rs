@@ -64,8 +64,8 @@ pub(super) static CASES: &[Case] = &[
         (6, 8),
         install,
     ),
-    Case::new("uring/op/openat/bad", OPENAT, kernel(5, 6), openat_bad),
-    Case::new("uring/op/openat/create", OPENAT, kernel(5, 6), create),
+    Case::new("uring/op/openat/bad", OPENAT, kernel(5, 6), openat_bad).on_each_file_system(),
+    Case::new("uring/op/openat/create", OPENAT, kernel(5, 6), create).on_each_file_system(),
     Case::new("uring/op/openat/direct", DIRECT, kernel(5, 15), direct)
         .refused_by(&[libc::EINVAL])
         .announced(),
@@ -80,19 +80,21 @@ pub(super) static CASES: &[Case] = &[
         direct_alloc,
     )
     .refused_by(&[libc::EINVAL]),
-    Case::new("uring/op/openat/folder", OPENAT, kernel(5, 6), folder),
+    Case::new("uring/op/openat/folder", OPENAT, kernel(5, 6), folder).on_each_file_system(),
     Case::new(
         "uring/op/openat2/bad",
         &["IORING_OP_OPENAT2"],
         kernel(5, 6),
         openat2_bad,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/openat2/resolve",
         &["IORING_OP_OPENAT2"],
         kernel(5, 6),
         resolve,
-    ),
+    )
+    .on_each_file_system(),
 ];
 
 fn openat(dfd: i32, path: &str, flags: i32) -> Op {

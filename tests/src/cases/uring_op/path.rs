@@ -21,61 +21,71 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_LINKAT"],
         (5, 15),
         linkat_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/linkat/file",
         &["IORING_OP_LINKAT"],
         (5, 15),
         linkat_file,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/mkdirat/bad",
         &["IORING_OP_MKDIRAT"],
         (5, 15),
         mkdirat_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/mkdirat/folder",
         &["IORING_OP_MKDIRAT"],
         (5, 15),
         mkdirat_folder,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/renameat/bad",
         &["IORING_OP_RENAMEAT"],
         (5, 11),
         renameat_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/renameat/file",
         &["IORING_OP_RENAMEAT"],
         (5, 11),
         renameat_file,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/symlinkat/bad",
         &["IORING_OP_SYMLINKAT"],
         (5, 15),
         symlinkat_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/symlinkat/file",
         &["IORING_OP_SYMLINKAT"],
         (5, 15),
         symlinkat_file,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/unlinkat/bad",
         &["IORING_OP_UNLINKAT"],
         (5, 11),
         unlinkat_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/unlinkat/file",
         &["IORING_OP_UNLINKAT"],
         (5, 11),
         unlinkat_file,
-    ),
+    )
+    .on_each_file_system(),
 ];
 
 const HERE: i32 = libc::AT_FDCWD;

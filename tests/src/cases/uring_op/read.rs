@@ -20,35 +20,39 @@ const READ: &[&str] = &["IORING_OP_READ"];
 const READV: &[&str] = &["IORING_OP_READV"];
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("uring/op/read/bad", READ, kernel(5, 6), bad),
-    Case::new("uring/op/read/eof", READ, kernel(5, 6), eof),
+    Case::new("uring/op/read/bad", READ, kernel(5, 6), bad).on_each_file_system(),
+    Case::new("uring/op/read/eof", READ, kernel(5, 6), eof).on_each_file_system(),
     Case::new(
         "uring/op/read/nowait",
         &["RWF_NOWAIT", "IORING_OP_READ"],
         kernel(5, 6),
         nowait,
-    ),
+    )
+    .on_each_file_system(),
     Case::new("uring/op/read/pipe", READ, kernel(5, 6), from_a_pipe),
     Case::new(
         "uring/op/read/position",
         &["IORING_OP_READ", "IORING_FEAT_RW_CUR_POS"],
         kernel(5, 6),
         position,
-    ),
-    Case::new("uring/op/read/whole", READ, kernel(5, 6), whole),
-    Case::new("uring/op/readv/bad", READV, kernel(5, 1), readv_bad),
+    )
+    .on_each_file_system(),
+    Case::new("uring/op/read/whole", READ, kernel(5, 6), whole).on_each_file_system(),
+    Case::new("uring/op/readv/bad", READV, kernel(5, 1), readv_bad).on_each_file_system(),
     Case::new(
         "uring/op/readv/parts",
         &["IORING_FEAT_SUBMIT_STABLE", "IORING_OP_READV"],
         kernel(5, 5),
         parts,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/readv/position",
         &["IORING_FEAT_RW_CUR_POS", "IORING_OP_READV"],
         kernel(5, 6),
         readv_position,
-    ),
+    )
+    .on_each_file_system(),
 ];
 
 fn rd(file: &File, mem: Mem, offset: i64) -> Op {

@@ -46,13 +46,15 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_SPLICE"],
         kernel(5, 7),
         copy,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/splice/fd_in_fixed",
         &["SPLICE_F_FD_IN_FIXED", "IORING_OP_SPLICE"],
         kernel(5, 7),
         fd_in_fixed,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/tee/bad",
         &["IORING_OP_TEE"],

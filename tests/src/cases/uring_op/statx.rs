@@ -18,8 +18,8 @@ use crate::support::names::Res;
 const ITEM: &[&str] = &["IORING_OP_STATX"];
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("uring/op/statx/bad", ITEM, kernel(5, 6), bad),
-    Case::new("uring/op/statx/kinds", ITEM, kernel(5, 6), kinds),
+    Case::new("uring/op/statx/bad", ITEM, kernel(5, 6), bad).on_each_file_system(),
+    Case::new("uring/op/statx/kinds", ITEM, kernel(5, 6), kinds).on_each_file_system(),
 ];
 
 fn statx(dfd: i32, path: &str, flags: i32, answer: Mem) -> Op {

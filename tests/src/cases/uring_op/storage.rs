@@ -20,7 +20,8 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_FADVISE"],
         kernel(5, 6),
         fadvise_all,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/fadvise/bad",
         &["IORING_OP_FADVISE"],
@@ -32,7 +33,8 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_FALLOCATE"],
         kernel(5, 6),
         fallocate_bad,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/fallocate/modes",
         &["IORING_OP_FALLOCATE"],
@@ -51,19 +53,22 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_FSYNC", "IORING_FSYNC_DATASYNC"],
         kernel(5, 1),
         fsync_whole,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/ftruncate/bad",
         &["IORING_OP_FTRUNCATE"],
         (6, 9),
         ftruncate_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/ftruncate/sizes",
         &["IORING_OP_FTRUNCATE"],
         (6, 9),
         ftruncate_sizes,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/madvise/bad",
         &["IORING_OP_MADVISE"],
@@ -81,13 +86,15 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_SYNC_FILE_RANGE"],
         kernel(5, 2),
         sync_range_bad,
-    ),
+    )
+    .on_each_file_system(),
     Case::new(
         "uring/op/sync_file_range/flags",
         &["IORING_OP_SYNC_FILE_RANGE"],
         kernel(5, 2),
         sync_range_flags,
-    ),
+    )
+    .on_each_file_system(),
 ];
 
 /// An operation on a range of a file: `off`, `addr` and `len` are numbers.

@@ -25,31 +25,35 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_WRITE", "RWF_APPEND"],
         kernel(5, 6),
         append,
-    ),
-    Case::new("uring/op/write/bad", WRITE, kernel(5, 6), bad),
+    )
+    .on_each_file_system(),
+    Case::new("uring/op/write/bad", WRITE, kernel(5, 6), bad).on_each_file_system(),
     case(
         "uring/op/write/noappend",
         &["RWF_NOAPPEND", "IORING_OP_WRITE"],
         (6, 9),
         noappend,
     )
+    .on_each_file_system()
     .refused_by(&[libc::EOPNOTSUPP]),
     Case::new(
         "uring/op/write/position",
         &["IORING_OP_WRITE", "IORING_FEAT_RW_CUR_POS"],
         kernel(5, 6),
         position,
-    ),
-    Case::new("uring/op/write/size_limit", WRITE, kernel(5, 6), size_limit),
+    )
+    .on_each_file_system(),
+    Case::new("uring/op/write/size_limit", WRITE, kernel(5, 6), size_limit).on_each_file_system(),
     Case::new(
         "uring/op/write/sync",
         &["RWF_DSYNC", "RWF_SYNC", "IORING_OP_WRITE"],
         kernel(5, 6),
         synchronous,
-    ),
-    Case::new("uring/op/write/whole", WRITE, kernel(5, 6), whole),
-    Case::new("uring/op/writev/bad", WRITEV, kernel(5, 1), writev_bad),
-    Case::new("uring/op/writev/parts", WRITEV, kernel(5, 1), parts),
+    )
+    .on_each_file_system(),
+    Case::new("uring/op/write/whole", WRITE, kernel(5, 6), whole).on_each_file_system(),
+    Case::new("uring/op/writev/bad", WRITEV, kernel(5, 1), writev_bad).on_each_file_system(),
+    Case::new("uring/op/writev/parts", WRITEV, kernel(5, 1), parts).on_each_file_system(),
 ];
 
 fn wr(file: &File, bytes: &[u8], offset: i64) -> Op {

@@ -20,25 +20,29 @@ pub(super) static CASES: &[Case] = &[
         &["IORING_OP_FGETXATTR", "IORING_OP_FSETXATTR"],
         (5, 19),
         file_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/fsetxattr/value",
         &["IORING_OP_FSETXATTR", "IORING_OP_FGETXATTR"],
         (5, 19),
         file_value,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/getxattr/bad",
         &["IORING_OP_GETXATTR", "IORING_OP_SETXATTR"],
         (5, 19),
         path_bad,
-    ),
+    )
+    .on_each_file_system(),
     case(
         "uring/op/setxattr/value",
         &["IORING_OP_SETXATTR", "IORING_OP_GETXATTR"],
         (5, 19),
         path_value,
-    ),
+    )
+    .on_each_file_system(),
 ];
 
 /// What the attribute belongs to.
