@@ -10,11 +10,13 @@ mod watched;
 
 use std::fs::File;
 use std::mem;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::Arc;
 
-use disk::{Disk, direct};
+use disk::Disk;
 use libtest_mimic::{Arguments, Trial};
 use safe::aio::{Context, PollFlags, Ticket, op};
 use watched::{Watched, Witness};
@@ -26,6 +28,20 @@ const READS: usize = 4;
 
 /// The byte that files are made of.
 const CONTENT: u8 = b'A';
+
+/// A file of `size` bytes, each of them `byte`, for I/O that bypasses the page cache.
+fn direct(folder: &Path, size: usize, byte: u8) -> File {
+    let path = folder.join("file");
+    std::fs::write(&path, vec![byte; size]).expect("a file");
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(path)
+        .expect("O_DIRECT");
+    file.sync_all().expect("on the disk");
+    file
+}
 
 fn on_disk(kind: &str, body: impl Fn(Arc<File>)) {
     let disk = Disk::new(kind);
@@ -212,7 +228,9 @@ impl Numbers {
 
 /// Reads, polls and cancels in flight together, of which some tickets are dropped, and some results left.
 fn a_long_mixed_run_loses_nothing(kind: &str) {
-    const OPERATIONS: u64 = 60_000;
+    // `AIO_OPERATIONS=120000000`, optimised, keeps a disk busy for about ten minutes.
+    let operations = std::env::var("AIO_OPERATIONS");
+    let operations: u64 = operations.map_or(60_000, |count| count.parse().expect("a number"));
     const PART: usize = 16 << 10;
     on_disk(kind, |file| {
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
@@ -227,7 +245,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
             witnesses.push(witness);
         }
         let mut done = 0;
-        for _ in 0..OPERATIONS {
+        for _ in 0..operations {
             let room = context.len() < context.capacity();
             match numbers.below(8) {
                 0..=3 if room => {
@@ -271,7 +289,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
                 _ => {}
             }
         }
-        assert!(done > OPERATIONS / 50, "{done} reads");
+        assert!(done > operations / 50, "{done} reads");
         // In mid-flight.
         let _ = context.submit().unwrap();
         drop((reads, polls));

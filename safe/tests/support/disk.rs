@@ -1,8 +1,7 @@
 //! File systems of their own, in files that are mounted through loop devices.
 
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -47,8 +46,7 @@ impl Drop for Disk {
 
 /// What keeps the tests of a file system from running, if something does.
 pub(crate) fn lacks(kind: &str) -> Option<String> {
-    // SAFETY: geteuid(2) takes no argument and cannot fail.
-    if unsafe { libc::geteuid() } != 0 {
+    if !rustix::process::geteuid().is_root() {
         return Some("needs root".to_owned());
     }
     let program = format!("mkfs.{kind}");
@@ -61,18 +59,4 @@ fn run(command: &mut Command) {
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?} (as root?): {message}");
-}
-
-/// A file of `size` bytes, each of them `byte`, for I/O that bypasses the page cache.
-pub(crate) fn direct(folder: &Path, size: usize, byte: u8) -> File {
-    let path = folder.join("file");
-    std::fs::write(&path, vec![byte; size]).expect("a file");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_DIRECT)
-        .open(path)
-        .expect("O_DIRECT");
-    file.sync_all().expect("on the disk");
-    file
 }

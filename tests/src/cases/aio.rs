@@ -1,5 +1,6 @@
 //! Native AIO: the area `aio`, a file per subject.
 
+mod atomic;
 mod cancel;
 mod destroy;
 mod eventfd;
@@ -33,6 +34,7 @@ pub static FILES: &[&[Case]] = &[
     write::CASES,
     vector::CASES,
     rwf::CASES,
+    atomic::CASES,
     ioprio::CASES,
     sync::CASES,
     poll::CASES,

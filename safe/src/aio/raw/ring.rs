@@ -66,7 +66,7 @@ impl<W: Word, O: Orders> Positions<W, O> {
     fn filled(&self) -> Option<(u32, u32)> {
         let head = self.head.load(O::HEAD_LOAD);
         let tail = self.tail.load(O::TAIL_LOAD);
-        (head < self.slots && tail < self.slots).then_some((head, tail))
+        (head.max(tail) < self.slots).then_some((head, tail))
     }
 
     /// The number of filled slots, unless the positions make no sense.
@@ -92,13 +92,24 @@ impl<W: Word, O: Orders> Positions<W, O> {
         while at != tail && taken < most {
             copy(at, taken);
             taken += 1;
-            at = if at + 1 == self.slots { 0 } else { at + 1 };
+            at += 1;
+            if at == self.slots {
+                at = wrapped();
+            }
         }
         if taken != 0 {
             self.head.store(at, O::HEAD_STORE);
         }
         Some(taken)
     }
+}
+
+/// The position behind the last slot. A call, so that this is a branch, which is foreseen: a conditional move would stand
+/// between one event's store of the head and the next one's load of it.
+#[cold]
+#[inline(never)]
+fn wrapped() -> u32 {
+    0
 }
 
 /// The ring of a context.

@@ -49,6 +49,7 @@ pub(super) static CASES: &[Case] = &[
         kernel(2, 6),
         waits,
     )
+    .on_each_file_system()
     .requires(&[Requirement::DirectIo]),
 ];
 

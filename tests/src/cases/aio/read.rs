@@ -20,10 +20,12 @@ use crate::support::names::Errno;
 use crate::{ensure, ensure_eq};
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("aio/read/bad_buffer", ITEMS, kernel(2, 6), bad_buffer),
+    Case::new("aio/read/bad_buffer", ITEMS, kernel(2, 6), bad_buffer).on_each_file_system(),
     Case::new("aio/read/bad_offset", ITEMS, kernel(2, 6), bad_offset),
-    Case::new("aio/read/direct", ITEMS, kernel(2, 6), direct).requires(&[Requirement::DirectIo]),
-    Case::new("aio/read/end_of_file", ITEMS, kernel(2, 6), end_of_file),
+    Case::new("aio/read/direct", ITEMS, kernel(2, 6), direct)
+        .on_each_file_system()
+        .requires(&[Requirement::DirectIo]),
+    Case::new("aio/read/end_of_file", ITEMS, kernel(2, 6), end_of_file).on_each_file_system(),
     Case::new(
         "aio/read/kernel_address",
         ITEMS,
@@ -42,9 +44,10 @@ pub(super) static CASES: &[Case] = &[
         ITEMS,
         kernel(2, 6),
         position_stays,
-    ),
+    )
+    .on_each_file_system(),
     Case::new("aio/read/too_long", ITEMS, kernel(2, 6), too_long),
-    Case::new("aio/read/whole", ITEMS, kernel(2, 6), whole),
+    Case::new("aio/read/whole", ITEMS, kernel(2, 6), whole).on_each_file_system(),
 ];
 
 const ITEMS: &[&str] = &["IOCB_CMD_PREAD", "io_submit"];

@@ -18,7 +18,9 @@ use crate::support::memory::Buffer;
 use crate::support::names::Errno;
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("aio/sync/after_writes", ITEMS, kernel(4, 18), after_writes).refused_by(&[EINVAL]),
+    Case::new("aio/sync/after_writes", ITEMS, kernel(4, 18), after_writes)
+        .on_each_file_system()
+        .refused_by(&[EINVAL]),
     Case::new(
         "aio/sync/bad_descriptor",
         ITEMS,
@@ -30,9 +32,12 @@ pub(super) static CASES: &[Case] = &[
         ITEMS,
         kernel(4, 18),
         fields_must_be_zero,
-    ),
+    )
+    .on_each_file_system(),
     Case::new("aio/sync/no_sync", ITEMS, kernel(4, 18), no_sync),
-    Case::new("aio/sync/read_only", ITEMS, kernel(4, 18), read_only).refused_by(&[EINVAL]),
+    Case::new("aio/sync/read_only", ITEMS, kernel(4, 18), read_only)
+        .on_each_file_system()
+        .refused_by(&[EINVAL]),
 ];
 
 const ITEMS: &[&str] = &["IOCB_CMD_FSYNC", "IOCB_CMD_FDSYNC", "io_submit"];

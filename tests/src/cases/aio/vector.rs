@@ -24,19 +24,21 @@ pub(super) static CASES: &[Case] = &[
         kernel(2, 6),
         array_is_copied,
     )
+    .on_each_file_system()
     .requires(&[Requirement::DirectIo]),
     Case::new("aio/vector/bad_array", BOTH, kernel(2, 6), bad_array),
-    Case::new("aio/vector/bad_buffer", READ, kernel(2, 6), bad_buffer),
+    Case::new("aio/vector/bad_buffer", READ, kernel(2, 6), bad_buffer).on_each_file_system(),
     Case::new("aio/vector/bad_length", BOTH, kernel(2, 6), bad_length),
     Case::new("aio/vector/count", BOTH, kernel(2, 6), count),
     Case::new("aio/vector/empty", BOTH, kernel(2, 6), empty),
-    Case::new("aio/vector/read", READ, kernel(2, 6), read),
+    Case::new("aio/vector/read", READ, kernel(2, 6), read).on_each_file_system(),
     Case::new(
         "aio/vector/write",
         &["IOCB_CMD_PWRITEV", "io_submit"],
         kernel(2, 6),
         write,
-    ),
+    )
+    .on_each_file_system(),
 ];
 
 const READ: &[&str] = &["IOCB_CMD_PREADV", "io_submit"];

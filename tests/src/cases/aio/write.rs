@@ -21,11 +21,13 @@ use crate::support::signals;
 use crate::{ensure, ensure_eq};
 
 pub(super) static CASES: &[Case] = &[
-    Case::new("aio/write/appends", ITEMS, kernel(2, 6), appends),
-    Case::new("aio/write/bad_buffer", ITEMS, kernel(2, 6), bad_buffer),
+    Case::new("aio/write/appends", ITEMS, kernel(2, 6), appends).on_each_file_system(),
+    Case::new("aio/write/bad_buffer", ITEMS, kernel(2, 6), bad_buffer).on_each_file_system(),
     Case::new("aio/write/bad_offset", ITEMS, kernel(2, 6), bad_offset),
     Case::new("aio/write/broken_pipe", ITEMS, kernel(2, 6), broken_pipe),
-    Case::new("aio/write/direct", ITEMS, kernel(2, 6), direct).requires(&[Requirement::DirectIo]),
+    Case::new("aio/write/direct", ITEMS, kernel(2, 6), direct)
+        .on_each_file_system()
+        .requires(&[Requirement::DirectIo]),
     Case::new("aio/write/longest", ITEMS, kernel(2, 6), longest),
     Case::new("aio/write/no_space", ITEMS, kernel(2, 6), no_space).requires(&[Requirement::Root]),
     Case::new("aio/write/no_writing", ITEMS, kernel(2, 6), no_writing),
@@ -35,8 +37,8 @@ pub(super) static CASES: &[Case] = &[
         kernel(2, 6),
         not_open_for_it,
     ),
-    Case::new("aio/write/size_limit", ITEMS, kernel(2, 6), size_limit),
-    Case::new("aio/write/whole", ITEMS, kernel(2, 6), whole),
+    Case::new("aio/write/size_limit", ITEMS, kernel(2, 6), size_limit).on_each_file_system(),
+    Case::new("aio/write/whole", ITEMS, kernel(2, 6), whole).on_each_file_system(),
 ];
 
 const ITEMS: &[&str] = &["IOCB_CMD_PWRITE", "io_submit"];
