@@ -47,7 +47,7 @@ mod xattr;
 
 use std::cell::Cell;
 
-pub use accept::{Accept, AcceptMultishot};
+pub use accept::{Accept, AcceptMultishot, DirectAcceptMultishot};
 pub use advice::{Fadvise, FileAdvice, Madvise, MemoryAdvice};
 pub use answered::Answered;
 pub use cancel::{Cancel, CancelAll, Cancelled, NoFile, OnFile};
