@@ -270,7 +270,7 @@ unsafe impl<F: Handle> Multishot for AcceptMultishot<F> {
 /// let mut accepts = ring.push_multishot(op::AcceptMultishot::new(listener).direct(&files))?;
 /// for client in clients {
 ///     let connection = ring.next(&mut accepts)?.expect("a connection")?;
-///     let ticket = ring.push(op::Send::new(connection, b"welcome"))?;
+///     let ticket = ring.push(op::Send::new(connection, &b"welcome"[..]))?;
 ///     assert_eq!(ring.wait(ticket)?.result?, 7);
 /// }
 /// # Ok::<(), std::io::Error>(())

@@ -77,7 +77,7 @@ pub use poll::{Poll, PollMultishot, PollUpdate};
 pub use recv::Recv;
 pub use recv_msg_multishot::{Message, RecvMsgMultishot};
 pub use register_file::{InstallFixed, RegisterFile};
-pub use ring_message::RingMessage;
+pub use ring_message::{PassFile, RingMessage};
 pub use select::{
     ReadMultishot, ReadSelect, RecvBundle, RecvBundleMultishot, RecvMultishot, RecvSelect,
 };

@@ -106,7 +106,7 @@ impl Socket {
     /// let (made, connected) = ring.wait_chain(tickets)?.outputs;
     /// let socket = made?;
     /// connected.result?;
-    /// let ticket = ring.push(op::Send::new(socket, b"hello"))?;
+    /// let ticket = ring.push(op::Send::new(socket, &b"hello"[..]))?;
     /// assert_eq!(ring.wait(ticket)?.result?, 5);
     /// # Ok::<(), std::io::Error>(())
     /// ```
