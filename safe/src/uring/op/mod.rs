@@ -31,6 +31,7 @@ mod pipe;
 mod poll;
 mod recv;
 mod recv_msg_multishot;
+mod recv_zc;
 mod register_file;
 mod ring_message;
 mod select;
@@ -76,6 +77,7 @@ pub use pipe::{DirectPipe, Moved, Pipe, PipeEnds, Splice, Tee};
 pub use poll::{Poll, PollMultishot, PollUpdate};
 pub use recv::Recv;
 pub use recv_msg_multishot::{Message, RecvMsgMultishot};
+pub use recv_zc::RecvZc;
 pub use register_file::{InstallFixed, RegisterFile};
 pub use ring_message::{PassFile, RingMessage};
 pub use select::{
