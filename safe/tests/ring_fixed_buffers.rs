@@ -9,6 +9,7 @@ mod support {
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
@@ -346,4 +347,70 @@ fn a_send_from_another_rings_buffer_is_refused() {
     let send = op::SendZc::registered(socket, buffers.take().expect("free"));
     let rejected = other.push(send).expect_err("foreign");
     assert_eq!(rejected.reason(), Reason::Foreign);
+}
+
+/// The parts are filled in their order, wherever they lie in the buffer.
+#[test]
+fn parts_of_a_registered_buffer_are_read_and_written() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(2, 4096).expect("buffers");
+    let lease = |bytes| buffers.lease(1, bytes).expect("free");
+    let data = pattern(3000);
+    let parts = vec![lease(3000..4000), lease(0..500), lease(1000..2500)];
+    let done = run(
+        &mut ring,
+        op::ReadVectoredFixed::new(file(&data), parts).at(0),
+    );
+    if let Err(error) = done.result {
+        assert_eq!(
+            (error.raw_os_error(), error.operation()),
+            (libc::EINVAL, "READV_FIXED"),
+            "before Linux 6.15"
+        );
+        return;
+    }
+    assert_eq!(done.result, Ok(3000));
+    assert!(done.buf[0][..] == data[..1000]);
+    assert!(done.buf[1][..] == data[1000..1500]);
+    assert!(done.buf[2][..] == data[1500..]);
+    let shared: Vec<_> = done.buf.into_iter().map(FixedBuf::share).collect();
+    let write = op::WriteVectoredFixed::new(file(b"old"), shared).append();
+    let done = run(&mut ring, write);
+    assert_eq!(done.result, Ok(3000));
+    let mut written = [0; 3004];
+    assert_eq!(done.file.read_at(&mut written, 0).expect("read"), 3003);
+    assert!(written[3..3003] == data);
+    // They lie in one buffer of the ring's, or it is refused.
+    let elsewhere = buffers.lease(0, ..1).expect("free");
+    let here = buffers.lease(1, 4000..).expect("free");
+    let rejected = ring
+        .push(op::ReadVectoredFixed::new(file(&data), [here, elsewhere]))
+        .expect_err("two buffers");
+    assert_eq!(rejected.reason(), Reason::Foreign);
+    let none: [FixedBuf; 0] = [];
+    let rejected = ring
+        .push(op::WriteVectoredFixed::new(file(&data), none))
+        .expect_err("no part");
+    assert_eq!(rejected.reason(), Reason::Foreign);
+    // A ticket that is dropped, with a list that lies in the operation or beside it.
+    for parts in [2, 20] {
+        let (reader, _writer) = UnixStream::pair().expect("sockets");
+        let parts: Vec<_> = (0..parts)
+            .map(|at| {
+                buffers
+                    .lease(0, 100 * at + 10..100 * at + 20)
+                    .expect("free")
+            })
+            .collect();
+        let ticket = ring
+            .push(op::ReadVectoredFixed::new(reader, parts))
+            .expect("room");
+        ring.submit().expect("submitted");
+        drop(ticket);
+        assert_eq!(buffers.lease(0, 10..11).err(), Some(LeaseError::Taken));
+        while !ring.is_empty() {
+            run(&mut ring, op::Nop::new()).expect("nothing fails");
+        }
+        drop(buffers.lease(0, 10..11).expect("free again"));
+    }
 }

@@ -43,6 +43,7 @@ mod statx;
 mod sync;
 mod timeout;
 mod vectored;
+mod vectored_fixed;
 mod waitid;
 mod xattr;
 
@@ -93,6 +94,7 @@ pub use statx::{Status, Statx};
 pub use sync::{Fsync, SyncFileRange};
 pub use timeout::{Elapsed, Timeout, TimeoutMultishot, TimeoutRemove, TimeoutUpdate};
 pub use vectored::{Buffers, ReadVectored, WriteVectored};
+pub use vectored_fixed::{ReadVectoredFixed, WriteVectoredFixed};
 pub use waitid::{ChildStatus, How, NoPidfd, WaitId};
 pub use xattr::{FGetXattr, FSetXattr, GetXattr, SetXattr};
 
