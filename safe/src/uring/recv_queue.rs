@@ -212,7 +212,8 @@ impl RecvQueue {
     ///
     /// # Errors
     ///
-    /// `EINVAL` from older kernels, or if the ring is not the queue's; else as for [`RecvQueueBuilder::register`].
+    /// `EOPNOTSUPP` or `EINVAL` from older kernels, `EINVAL` if the ring is not the queue's; else as for
+    /// [`RecvQueueBuilder::register`].
     pub fn add<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
         &self,
         ring: &mut Ring<S, C>,

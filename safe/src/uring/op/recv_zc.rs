@@ -9,12 +9,13 @@ use crate::uring::{Chunk, RecvQueue, RingId};
 /// piece of what has come. Since Linux 6.15; see [`RecvQueue`] for an example.
 ///
 /// It ends with an item of no bytes, when the peer is done ([`End::Finished`]) or so much has come as was
-/// [asked for](Self::total) ([`End::Stopped`]); with an error and [`End::NoBuffers`] when data is there and all memory is
-/// lent. Then drop some chunks and push it again: nothing is lost.
+/// [asked for](Self::total) ([`End::Stopped`]). It also ends, with an error as its last item, when all memory is lent
+/// (`ENOMEM`, [`End::NoBuffers`]: drop some chunks) and when the completion queue is full (`ENOSPC`, [`End::Stopped`]).
+/// Then push it again: nothing is lost.
 ///
 /// # Errors
 ///
-/// `ENOTSOCK` and `EPROTONOSUPPORT` for what is no TCP connection, `ENOMEM` if all memory is lent.
+/// `ENOTSOCK` and `EPROTONOSUPPORT` for what is no TCP connection, and those two.
 #[derive(Debug)]
 pub struct RecvZc<F> {
     file: F,
@@ -44,12 +45,13 @@ impl<F: Handle> RecvZc<F> {
         self
     }
 
+    /// Why there are no items after the final completion.
     fn end_of(&self, cqe: Cqe) -> End {
-        match End::of(Self::OPCODE, cqe, true) {
-            Some(End::Finished) | None if self.total > 0 && self.left == 0 => End::Stopped,
-            Some(End::Failed(error)) if error.raw_os_error() == libc::ENOMEM => End::NoBuffers,
-            Some(end) => end,
-            None => self.end,
+        match -cqe.result {
+            0 if self.total > 0 && self.left == 0 => End::Stopped,
+            libc::ENOMEM => End::NoBuffers,
+            libc::ENOSPC => End::Stopped,
+            _ => End::of(Self::OPCODE, cqe, true).unwrap_or(self.end),
         }
     }
 }
