@@ -3,7 +3,7 @@
 //!
 //! Registering a queue takes Linux 7.1 and `CAP_NET_ADMIN`: without, the tests are ignored, with the errno.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use std::io::{Read as _, Write as _};
 use std::mem;
@@ -486,6 +486,34 @@ fn memory_is_added() {
     assert!(areas.len() > 1, "{areas:?}");
 }
 
+/// A forked child has a copy of what was lent, and drops it without harm to the parent, which goes on.
+#[expect(unsafe_code, reason = "to fork")]
+fn a_forked_child_has_a_copy() {
+    let mut receiver: Receiver = Receiver::new();
+    let mut stream = receiver.start();
+    receiver.send(0, 100);
+    let chunk = receiver.next(&mut stream).expect("a chunk");
+    // SAFETY: the child calls nothing that another thread's state could matter for, and ends at once.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let same = chunk.iter().zip(0..).all(|(is, at)| *is == byte(at));
+        drop(chunk);
+        let refused = receiver.queue.flush().is_err();
+        // SAFETY: it ends the child without running what the parent will run.
+        unsafe { libc::_exit(if same && refused { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` may be written.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0, "the child did not end well");
+    check(&chunk, 0);
+    for from in (100..100 + 2 * AREA).step_by(PAGE) {
+        receiver.send(from, PAGE);
+        receiver.take(&mut stream, from, PAGE);
+    }
+    check(&chunk, 0);
+}
+
 /// The errno that registering a queue gives here, if it cannot be.
 fn lacks() -> Option<String> {
     let error = RecvQueue::without_device(AREA)
@@ -520,6 +548,7 @@ const TESTS: &[(&str, fn())] = &[
     ("connections_share_the_memory", connections_share_the_memory),
     ("what_cannot_be_is_an_error", what_cannot_be_is_an_error),
     ("memory_is_added", memory_is_added),
+    ("a_forked_child_has_a_copy", a_forked_child_has_a_copy),
 ];
 
 /// What the kernel says where there can be no queue: on every kernel.
