@@ -1,4 +1,5 @@
-//! Mappings: of the kernel's rings, and of our own memory for them. All are kept out of forked children.
+//! Mappings: of the kernel's rings, and of our own memory for them. All but [`Mmap::private`] are kept out of forked
+//! children.
 
 use std::io;
 #[cfg(feature = "uring")]
@@ -12,7 +13,7 @@ use crate::fork::Generation;
 #[cfg(feature = "uring")]
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
-/// A mapping that ends when the value is dropped, except in a forked child, which never had it.
+/// A mapping that ends when the value is dropped, except in a forked child, which never had it or keeps its copy.
 #[cfg(feature = "uring")]
 #[derive(Debug)]
 pub(crate) struct Mmap {
@@ -49,6 +50,15 @@ impl Mmap {
             flags |= libc::MAP_HUGETLB | libc::MAP_HUGE_2MB;
         }
         Self::map(len, flags, -1, 0)
+    }
+
+    /// Zeroed memory of our own, of which a forked child has a copy. The kernel copies pages that it has pinned when the
+    /// process forks, and leaves the parent those that it writes to (since Linux 5.13).
+    pub(crate) fn private(len: usize) -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let process = Generation::current()?;
+        let at = map(len, flags, -1, 0)?;
+        Ok(Self { at, len, process })
     }
 
     fn map(len: usize, flags: libc::c_int, fd: libc::c_int, offset: u64) -> io::Result<Self> {

@@ -2,12 +2,17 @@
 
 #![cfg(feature = "uring")]
 
+mod support {
+    pub(crate) mod older;
+}
+
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
 use safe::uring::raw::{cqueue, squeue, types};
 use safe::uring::{Reason, Ring, SetupBuilder, op};
+use support::older::here;
 
 /// `SOCKET_URING_OP_SIOCINQ`: how many bytes wait in a socket. Since Linux 6.7.
 const SIOCINQ: u32 = uring_sys::SOCKET_URING_OP_SIOCINQ;
@@ -38,7 +43,10 @@ fn a_socket_counts_what_waits() {
     let command = unsafe { op::Command::new(near, SIOCINQ, [0; 16], "kept") };
     let command = ring.push(command).expect("room");
     let done = ring.wait(command).expect("waited");
-    assert_eq!(done.result.expect("a count"), 11);
+    let Some(count) = here("SIOCINQ", (6, 7), done.result) else {
+        return;
+    };
+    assert_eq!(count, 11);
     assert_eq!((done.kept, done.extra), ("kept", [0; 2]));
 
     let mut ring = large();

@@ -8,8 +8,12 @@ mod support {
 }
 
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
+use std::thread;
 
+use safe::uring::raw::types::MsgFlags;
 use safe::uring::{FixedBuf, LeaseError, Reason, Registered as _, Ring, op};
 use support::run::{file, pattern, ring, run};
 
@@ -235,4 +239,178 @@ fn a_fixed_file_and_a_fixed_buffer_go_together() {
     let mut read = Vec::new();
     reader.read_to_end(&mut read).expect("the file is closed");
     assert!(read == pattern(4096));
+}
+
+/// A connection over loopback: who sends, and who receives.
+fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let socket = TcpStream::connect(address).expect("a connection");
+    (socket, listener.accept().expect("a connection").0)
+}
+
+#[test]
+fn registered_bytes_are_sent_without_copying() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(2, 1 << 16).expect("buffers");
+    let (socket, mut peer) = connection();
+    let mut buf = buffers.lease(1, 100..60_100).expect("free");
+    buf.copy_from_slice(&pattern(60_000));
+    let send = op::SendZc::registered(socket, buf)
+        .flags(MsgFlags::WAITALL)
+        .report_usage();
+    let ticket = ring.push(send).expect("room");
+    ring.submit().expect("submitted");
+    let mut got = vec![0; 60_000];
+    peer.read_exact(&mut got).expect("what was sent");
+    assert!(got == pattern(60_000));
+    let sent = ring.wait(ticket).expect("a result");
+    assert_eq!((sent.result, sent.copied), (Ok(60_000), Some(true)));
+    // Readers share what they send.
+    let shared = sent.buf.share();
+    let first = op::SendZc::registered(sent.file, shared.clone()).flags(MsgFlags::WAITALL);
+    let (second_socket, mut second_peer) = connection();
+    let second = op::SendZc::registered(second_socket, shared).flags(MsgFlags::WAITALL);
+    let first = ring.push(first).expect("room");
+    let second = ring.push(second).expect("room");
+    ring.submit().expect("submitted");
+    for peer in [&mut peer, &mut second_peer] {
+        let mut got = vec![0; 60_000];
+        peer.read_exact(&mut got).expect("what was sent");
+        assert!(got == pattern(60_000));
+    }
+    drop((ring.wait(first), ring.wait(second)));
+    assert!(buffers.lease(1, ..).is_ok());
+    // To an address, from a socket that is not connected.
+    let from = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let to = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let mut datagram = buffers.lease(0, ..5).expect("free");
+    datagram.copy_from_slice(b"hello");
+    let send = op::SendZc::registered(from, datagram).to(to.local_addr().expect("an address"));
+    assert_eq!(run(&mut ring, send).result, Ok(5));
+    let mut got = [0; 9];
+    assert_eq!(to.recv(&mut got).expect("a datagram"), 5);
+    assert_eq!(&got[..5], b"hello");
+}
+
+/// A send that nobody waits for keeps its bytes until the peer has them, whatever ends it: what was cancelled lies in the
+/// socket still, as a reference to them.
+#[test]
+fn registered_bytes_in_a_send_are_nobody_elses() {
+    const LEN: usize = 1 << 22;
+    let expected = pattern(LEN);
+    for round in 0..10 {
+        let mut ring = ring();
+        let buffers = ring.register_buffers(1, LEN).expect("buffers");
+        let (socket, mut peer) = connection();
+        let mut buf = buffers.take().expect("free");
+        buf.copy_from_slice(&expected);
+        let send = op::SendZc::registered(socket, buf).flags(MsgFlags::WAITALL);
+        let ticket = ring.push(send).expect("room");
+        ring.submit().expect("submitted");
+        // More than the sockets hold, and nobody receives: it is in flight.
+        assert!(!ticket.is_done());
+        let taken = || buffers.lease(0, ..1).err() == Some(LeaseError::Taken);
+        assert!(taken());
+        drop(ticket);
+        for _ in 0..10 {
+            ring.submit().expect("submitted");
+            ring.poll().expect("asked");
+        }
+        assert!(taken(), "it was cancelled, and is not over");
+        let receiver = thread::spawn(move || {
+            let mut got = Vec::new();
+            peer.read_to_end(&mut got).expect("the end");
+            got
+        });
+        if round % 2 == 0 {
+            drop(ring);
+        } else {
+            while !ring.is_empty() {
+                run(&mut ring, op::Nop::new()).expect("nothing fails");
+            }
+        }
+        let mut again = buffers.take().expect("it is over");
+        again.fill(0xee);
+        let got = receiver.join().expect("what was sent");
+        assert!(!got.is_empty() && got.len() < LEN);
+        assert!(got == expected[..got.len()], "round {round}");
+    }
+}
+
+#[test]
+fn a_send_from_another_rings_buffer_is_refused() {
+    let (mut ring, mut other) = (ring(), ring());
+    let buffers = ring.register_buffers(1, 64).expect("buffers");
+    other.register_buffers(1, 64).expect("buffers");
+    let (socket, _peer) = connection();
+    let send = op::SendZc::registered(socket, buffers.take().expect("free"));
+    let rejected = other.push(send).expect_err("foreign");
+    assert_eq!(rejected.reason(), Reason::Foreign);
+}
+
+/// The parts are filled in their order, wherever they lie in the buffer.
+#[test]
+fn parts_of_a_registered_buffer_are_read_and_written() {
+    let mut ring = ring();
+    let buffers = ring.register_buffers(2, 4096).expect("buffers");
+    let lease = |bytes| buffers.lease(1, bytes).expect("free");
+    let data = pattern(3000);
+    let parts = vec![lease(3000..4000), lease(0..500), lease(1000..2500)];
+    let done = run(
+        &mut ring,
+        op::ReadVectoredFixed::new(file(&data), parts).at(0),
+    );
+    if let Err(error) = done.result {
+        assert_eq!(
+            (error.raw_os_error(), error.operation()),
+            (libc::EINVAL, "READV_FIXED"),
+            "before Linux 6.15"
+        );
+        return;
+    }
+    assert_eq!(done.result, Ok(3000));
+    assert!(done.buf[0][..] == data[..1000]);
+    assert!(done.buf[1][..] == data[1000..1500]);
+    assert!(done.buf[2][..] == data[1500..]);
+    let shared: Vec<_> = done.buf.into_iter().map(FixedBuf::share).collect();
+    let write = op::WriteVectoredFixed::new(file(b"old"), shared).append();
+    let done = run(&mut ring, write);
+    assert_eq!(done.result, Ok(3000));
+    let mut written = [0; 3004];
+    assert_eq!(done.file.read_at(&mut written, 0).expect("read"), 3003);
+    assert!(written[3..3003] == data);
+    // They lie in one buffer of the ring's, or it is refused.
+    let elsewhere = buffers.lease(0, ..1).expect("free");
+    let here = buffers.lease(1, 4000..).expect("free");
+    let rejected = ring
+        .push(op::ReadVectoredFixed::new(file(&data), [here, elsewhere]))
+        .expect_err("two buffers");
+    assert_eq!(rejected.reason(), Reason::Foreign);
+    let none: [FixedBuf; 0] = [];
+    let rejected = ring
+        .push(op::WriteVectoredFixed::new(file(&data), none))
+        .expect_err("no part");
+    assert_eq!(rejected.reason(), Reason::Foreign);
+    // A ticket that is dropped, with a list that lies in the operation or beside it.
+    for parts in [2, 20] {
+        let (reader, _writer) = UnixStream::pair().expect("sockets");
+        let parts: Vec<_> = (0..parts)
+            .map(|at| {
+                buffers
+                    .lease(0, 100 * at + 10..100 * at + 20)
+                    .expect("free")
+            })
+            .collect();
+        let ticket = ring
+            .push(op::ReadVectoredFixed::new(reader, parts))
+            .expect("room");
+        ring.submit().expect("submitted");
+        drop(ticket);
+        assert_eq!(buffers.lease(0, 10..11).err(), Some(LeaseError::Taken));
+        while !ring.is_empty() {
+            run(&mut ring, op::Nop::new()).expect("nothing fails");
+        }
+        drop(buffers.lease(0, 10..11).expect("free again"));
+    }
 }

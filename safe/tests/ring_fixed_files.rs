@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod support {
+    pub(crate) mod older;
     pub(crate) mod run;
 }
 
@@ -14,6 +15,7 @@ use std::os::unix::net::UnixStream;
 use safe::uring::op::{self, Error};
 use safe::uring::raw::types::OpenFlags;
 use safe::uring::{FixedFd, Reason, Ring};
+use support::older::{here, kernel};
 use support::run::{file, pattern, ring, run};
 
 #[track_caller]
@@ -38,6 +40,15 @@ fn has_ended(mut reader: &UnixStream) -> bool {
         Err(error) if error.kind() == ErrorKind::WouldBlock => false,
         other => panic!("{other:?}"),
     }
+}
+
+/// Waits for the other end to be closed, which some kernels do a moment later.
+fn ends(mut reader: &UnixStream) -> bool {
+    if kernel() >= (6, 10) {
+        return has_ended(reader);
+    }
+    reader.set_nonblocking(false).expect("set");
+    reader.read(&mut [0]).is_ok_and(|bytes| bytes == 0)
 }
 
 #[test]
@@ -68,9 +79,14 @@ fn a_fixed_file_is_read_and_written() {
     });
     assert_eq!(&buf, b"1234");
     // To a plain file and back, by way of a pipe.
-    let plain = run(&mut ring, op::InstallFixed::new(fixed.clone())).expect("a descriptor");
+    let plain = run(&mut ring, op::InstallFixed::new(fixed.clone()));
+    let Some(plain) = here("FIXED_FD_INSTALL", (6, 8), plain) else {
+        return;
+    };
     assert_eq!(File::from(plain).metadata().expect("a status").len(), 5000);
-    let ends = run(&mut ring, op::Pipe::new()).expect("a pipe");
+    let Some(ends) = here("PIPE", (6, 16), run(&mut ring, op::Pipe::new())) else {
+        return;
+    };
     let pipes = (
         ring.register_file(ends.reader),
         ring.register_file(ends.writer),
@@ -94,7 +110,7 @@ fn a_slot_is_freed_with_its_last_handle() {
     drop(second);
     assert_eq!(files.free(), 1);
     ring.submit().expect("submitted");
-    assert!(has_ended(&reader));
+    assert!(ends(&reader));
     assert_eq!(files.free(), 2);
     // Slots are used again and again, and emptied when there is need.
     for _ in 0..1000 {
@@ -124,7 +140,7 @@ fn many_slots_are_emptied_at_once() {
     }
     ring.submit().expect("submitted");
     assert_eq!(files.free(), 200);
-    assert!(readers.iter().all(has_ended));
+    assert!(readers.iter().all(ends));
     for (mut reader, fixed) in kept {
         assert_eq!(
             run(&mut ring, op::Write::new(fixed, &b"x"[..])).result,
@@ -154,8 +170,7 @@ fn a_slot_in_use_by_an_operation_is_not_emptied() {
     drop(done.file);
     ring.submit().expect("submitted");
     assert_eq!(files.free(), 1);
-    let error = writer.write(b"x").expect_err("nobody reads");
-    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    assert!(ends(&writer));
 }
 
 #[test]
@@ -260,7 +275,10 @@ fn a_pipe_is_made_of_fixed_files() {
     let mut ring = ring();
     let files = ring.register_files(0, 2).expect("a table");
     for round in 0..10 {
-        let ends = run(&mut ring, op::Pipe::new().direct(&files)).expect("a pipe");
+        let ends = run(&mut ring, op::Pipe::new().direct(&files));
+        let Some(ends) = here("PIPE", (6, 16), ends) else {
+            return;
+        };
         assert_eq!(
             errno(run(&mut ring, op::Pipe::new().direct(&files))),
             libc::ENFILE
@@ -426,7 +444,7 @@ fn there_is_one_table_of_a_sensible_size() {
 fn a_ring_with_a_polling_thread_has_fixed_files() {
     let mut ring = Ring::builder().sqpoll(100).build(8).expect("a ring");
     let files = ring.register_files(1, 0).expect("a table");
-    for round in 0..100 {
+    for round in 0..30 {
         let (mut reader, writer) = UnixStream::pair().expect("sockets");
         let fixed = ring.register_file(writer).expect("a slot");
         assert_eq!(

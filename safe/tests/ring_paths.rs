@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use safe::uring::op::{self, Error};
 use safe::uring::raw::types::{
     AtFlags, OpenFlags, RenameFlags, ResolveFlags, StatxMask, XattrFlags,
@@ -351,8 +352,8 @@ fn what_was_opened_for_nobody_is_closed() {
 fn an_open_that_waits_is_cancelled_or_closes_what_it_opens() {
     let dir = dir();
     let name = dir.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&name).status();
-    assert!(made.expect("mkfifo runs").success());
+    let mode = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, &name, FileType::Fifo, mode, 0).expect("a FIFO");
     // The open waits for somebody who writes. Its ticket is dropped in flight, and the writer comes while
     // the cancellation is on its way.
     for _ in 0..20 {

@@ -3,6 +3,10 @@
 #![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
+mod support {
+    pub(crate) mod older;
+}
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,6 +16,7 @@ use std::time::Duration;
 use safe::uring::op::{self, Cancelled, Clock, Elapsed};
 use safe::uring::raw::types::PollFlags;
 use safe::uring::{Ring, Token};
+use support::older::{differs, here};
 
 /// Longer than any test lasts.
 const LONG: Duration = Duration::from_secs(1000);
@@ -178,7 +183,9 @@ fn a_multishot_timeout_fires_as_often_as_told() {
     let mut stream = ring.push_multishot(timeout).expect("room");
     let mut fired = 0;
     while let Some(item) = ring.next(&mut stream).expect("waited") {
-        item.expect("fired");
+        if here("a multishot timeout", (6, 4), item).is_none() {
+            return;
+        }
         fired += 1;
     }
     assert_eq!(fired, 5);
@@ -302,10 +309,12 @@ fn all_on_a_file_are_cancelled_and_no_others() {
     let polls =
         op::CancelAll::on(Rc::clone(&one)).opcode(<op::Poll<File> as op::Operation>::OPCODE);
     let cancel = ring.push(polls).expect("room");
-    assert_eq!(
-        ring.wait(cancel).expect("waited").result.expect("a count"),
-        1
-    );
+    let count = ring.wait(cancel).expect("waited").result.expect("a count");
+    // 6.1 takes the flag, and does not look at it.
+    if count == 4 && differs("a cancellation by opcode", (6, 6)) {
+        return;
+    }
+    assert_eq!(count, 1);
     let error = ring
         .wait(poll)
         .expect("waited")
@@ -370,7 +379,15 @@ fn results_are_injected() {
     for late in [false, true] {
         let with = |inject: op::Inject| if late { inject.late() } else { inject };
         let ticket = ring.push(with(op::Inject::number(1234))).expect("room");
-        assert_eq!(ring.wait(ticket).expect("waited").expect("a number"), 1234);
+        let since = if late { (6, 17) } else { (6, 10) };
+        let Some(number) = here(
+            "an injected result",
+            since,
+            ring.wait(ticket).expect("waited"),
+        ) else {
+            return;
+        };
+        assert_eq!(number, 1234);
         let ticket = ring
             .push(with(op::Inject::errno(libc::EPIPE)))
             .expect("room");

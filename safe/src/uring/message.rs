@@ -2,24 +2,40 @@
 //!
 //! A message is a completion whose user data the sender chooses. So that none can ever pass for the completion of
 //! an operation, the key in it has an index that no slot has.
+//!
+//! A file that is passed lies in an automatic slot of the receiver's table, of which the completion tells. Until the
+//! receiver takes it the slot has no handle, and the kernel does not use it for another file; what is never taken is
+//! closed with the table.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use super::Ring;
 use super::op::Cqe;
 use super::raw::register::send_msg_ring;
 use super::raw::squeue::Entry;
-use super::raw::types::{Fd, sealed::UseFixed};
+use super::raw::types::{DestinationSlot, Fd, Fixed, sealed::UseFixed};
 use super::raw::{cqueue, opcode, squeue};
+use super::{FixedFd, Ring};
 use crate::inflight::{Kept, Key, Table};
+
+/// An index that no slot has: for files that are passed from ring to ring.
+const FILE: u32 = Key::MESSAGE - 1;
+
+/// What has come from other rings, and was met while the other kind was looked for.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    messages: VecDeque<u64>,
+    /// The slots, and what came with them.
+    files: VecDeque<(u32, u32)>,
+}
 
 /// Keeps a completion that no operation waits for, if it is a message; answers that.
 #[cold]
 pub(super) fn keep<C: cqueue::EntryMarker>(table: &Table<Cqe>, completion: &C) -> bool {
     let key = Key(completion.user_data());
-    let is_one = key.index() == Key::MESSAGE;
+    let is_one = matches!(key.index(), Key::MESSAGE | FILE);
     if is_one {
         table.push_message(Kept {
             key,
@@ -35,6 +51,13 @@ pub(super) fn entry(ring: impl UseFixed, message: u64) -> Entry {
     // The kernel passes on both numbers as they are.
     let user_data = (message >> 32) << 32 | u64::from(Key::MESSAGE);
     opcode::MsgRingData::new(ring, message as u32 as i32, user_data, None).build()
+}
+
+/// The entry that passes a file on, with a number.
+pub(super) fn file_entry(ring: impl UseFixed, slot: Fixed, number: u32) -> Entry {
+    let user_data = u64::from(number) << 32 | u64::from(FILE);
+    let to = DestinationSlot::auto_target();
+    opcode::MsgRingSendFd::new(ring, slot, to, user_data).build()
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -99,14 +122,67 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 
     fn taken_message(&mut self) -> Option<u64> {
-        let Kept {
+        self.sort_messages();
+        self.inbox.messages.pop_front()
+    }
+
+    /// Waits for the next file that another ring [passes](super::op::PassFile): answers it, and the number that came
+    /// with it. Submits what is queued if there is none yet.
+    ///
+    /// The ring needs a table of [fixed files](Self::register_files) with automatic slots. Files that nobody takes
+    /// keep theirs until the ring is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel cannot be asked. A signal does not interrupt it.
+    pub fn next_file(&mut self) -> io::Result<(FixedFd, u32)> {
+        loop {
+            if let Some(file) = self.taken_file() {
+                return Ok(file);
+            }
+            self.advance()?;
+        }
+    }
+
+    /// The next file that was passed, if there is one. Makes no system call unless completions wait in the kernel to be
+    /// fetched; does not submit what is queued.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_file`](Self::next_file).
+    pub fn try_file(&mut self) -> io::Result<Option<(FixedFd, u32)>> {
+        if let Some(file) = self.taken_file() {
+            return Ok(Some(file));
+        }
+        self.poll()?;
+        Ok(self.taken_file())
+    }
+
+    fn taken_file(&mut self) -> Option<(FixedFd, u32)> {
+        self.sort_messages();
+        let (slot, number) = self.inbox.files.pop_front()?;
+        // The kernel names slots of the table alone, and puts files into no other.
+        let file = self.files()?.handle(slot)?;
+        Some((file, number))
+    }
+
+    fn sort_messages(&mut self) {
+        while let Some(Kept {
             key, completion, ..
-        } = self.table().pop_message()?;
-        Some((key.0 >> 32) << 32 | u64::from(completion.result as u32))
+        }) = self.table().pop_message()
+        {
+            let (high, low) = ((key.0 >> 32) as u32, completion.result as u32);
+            if key.index() == FILE {
+                self.inbox.files.push_back((low, high));
+            } else {
+                let message = u64::from(high) << 32 | u64::from(low);
+                self.inbox.messages.push_back(message);
+            }
+        }
     }
 }
 
-/// Where a ring takes messages, for any thread.
+/// Where a ring takes messages and files, for any thread.
 ///
 /// It has a descriptor of the ring, and keeps it open. A message cannot be taken for the completion of an operation,
 /// whatever its number. Code that is not of this crate, and puts completions with a user data of its own choice
@@ -125,9 +201,15 @@ impl Mailbox {
     ///
     /// `EOWNERDEAD` if the ring's thread is gone, as far as the kernel knows, `EOVERFLOW` if its completion queue is full.
     pub fn send(&self, message: u64) -> io::Result<()> {
-        let entry = entry(Fd(self.ring.as_raw_fd()), message);
+        let entry = entry(self.descriptor(), message);
         // SAFETY: whoever reaps the ring knows a message by its key, which is no operation's.
         unsafe { send_msg_ring(&entry) }
+    }
+}
+
+impl Mailbox {
+    pub(super) fn descriptor(&self) -> Fd {
+        Fd(self.ring.as_raw_fd())
     }
 }
 

@@ -79,6 +79,7 @@ mod message;
 pub mod op;
 mod quiesce;
 pub mod raw;
+mod recv_queue;
 mod rejected;
 mod ring;
 mod scope;
@@ -99,6 +100,7 @@ pub use fixed::{
 };
 pub use handle::{Cwd, Directory, Handle};
 pub use message::Mailbox;
+pub use recv_queue::{Chunk, RecvQueue, RecvQueueBuilder};
 pub use rejected::{Reason, Rejected};
 pub use ring::Ring;
 pub use scope::{Scope, ScopedTicket};

@@ -34,6 +34,7 @@ where
     /// Where entries may wait in the kernel for all before them: what is to be cancelled past those.
     pub(super) past: Option<PastDrains>,
     pub(super) retired: Retired,
+    pub(super) inbox: message::Inbox,
 }
 
 impl Ring {
@@ -63,6 +64,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             fixed: Fixed::new(),
             past: None,
             retired: Retired::default(),
+            inbox: message::Inbox::default(),
         }
     }
 

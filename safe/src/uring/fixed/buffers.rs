@@ -319,8 +319,14 @@ pub trait Registered: IoBuf + sealed::Sealed {
     /// The number of the buffer that they lie in.
     fn index(&self) -> u16;
 
+    /// The ring that the buffer is registered with.
+    fn ring(&self) -> RingId;
+
     /// Whether the buffer is registered with this ring.
-    fn is_of(&self, ring: RingId) -> bool;
+    #[inline]
+    fn is_of(&self, ring: RingId) -> bool {
+        self.ring() == ring
+    }
 }
 
 impl Registered for FixedBuf {
@@ -330,8 +336,8 @@ impl Registered for FixedBuf {
     }
 
     #[inline]
-    fn is_of(&self, ring: RingId) -> bool {
-        self.0.pool.ring == ring
+    fn ring(&self) -> RingId {
+        self.0.pool.ring
     }
 }
 
@@ -342,8 +348,8 @@ impl Registered for FixedSlice {
     }
 
     #[inline]
-    fn is_of(&self, ring: RingId) -> bool {
-        self.0.pool.ring == ring
+    fn ring(&self) -> RingId {
+        self.0.pool.ring
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::os::fd::OwnedFd;
 
+use super::direct::{Destination, Direct, Opens};
 use super::socket::descriptor;
 use super::{Answered, Cqe, End, Ended, Entry, Error, Multishot, Operation};
-use crate::uring::RingId;
 use crate::uring::addr::Addr;
 use crate::uring::handle::Handle;
 use crate::uring::raw::opcode;
-use crate::uring::raw::types::{AcceptFlags, SocketFlags};
+use crate::uring::raw::types::{AcceptFlags, DestinationSlot, SocketFlags};
+use crate::uring::{Files, FixedFd, RingId};
 
 /// Accepts a connection, as accept4(2) does: gives its descriptor, and the peer's address. Since Linux 5.5.
 ///
@@ -72,6 +73,47 @@ impl<F: Handle> Accept<F> {
     pub fn dont_wait(mut self) -> Self {
         self.how |= AcceptFlags::DONTWAIT;
         self
+    }
+
+    /// Makes the connection a fixed file instead, without a descriptor. Since Linux 5.15; with an automatic slot,
+    /// since 5.19. A connection for which there is no slot (`ENFILE`) is accepted, and closed.
+    ///
+    /// ```
+    /// #![forbid(unsafe_code)]
+    /// use std::io::Write;
+    /// use std::net::{TcpListener, TcpStream};
+    ///
+    /// use safe::uring::{Ring, op};
+    ///
+    /// let mut ring = Ring::new(8)?;
+    /// let files = ring.register_files(0, 16)?;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// client.write_all(b"hello")?;
+    /// let ticket = ring.push(op::Accept::new(listener).direct(&files))?;
+    /// let (connection, _peer) = ring.wait(ticket)?.result?;
+    /// let ticket = ring.push(op::Recv::new(connection, Vec::with_capacity(9)))?;
+    /// assert_eq!(ring.wait(ticket)?.buf, b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn direct(self, to: impl Into<Destination>) -> Direct<Self> {
+        Direct::new(self, to.into())
+    }
+}
+
+// SAFETY: that is what `IORING_OP_ACCEPT` answers, and where it has its slot.
+unsafe impl<F: Handle> Opens for Accept<F> {
+    type Opened<T> = Answered<F, (T, Addr)>;
+
+    fn without_descriptor(&mut self) {
+        self.flags.remove(SocketFlags::CLOEXEC);
+    }
+
+    fn opened<T>(self, _: Cqe, file: Result<T, Error>) -> Answered<F, (T, Addr)> {
+        Answered {
+            result: file.map(|file| (file, self.peer.wrote())),
+            file: self.file,
+        }
     }
 }
 
@@ -149,6 +191,30 @@ impl<F: Handle> AcceptMultishot<F> {
         self.how |= AcceptFlags::POLL_FIRST;
         self
     }
+
+    /// Makes the connections fixed files instead, without descriptors, in the table's automatic slots. Since Linux
+    /// 5.19.
+    pub fn direct(self, files: &Files) -> DirectAcceptMultishot<F> {
+        let mut accept = self;
+        accept.flags.remove(SocketFlags::CLOEXEC);
+        DirectAcceptMultishot {
+            accept,
+            files: files.clone(),
+        }
+    }
+
+    /// Keeps why it ends, and gives the number that a completion has brought.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Multishot::item`].
+    unsafe fn number(this: *mut Self, cqe: Cqe) -> Result<u32, Error> {
+        if let Some(end) = End::of(opcode::AcceptMulti::CODE, cqe, false) {
+            // SAFETY: by the caller's promise the value is there, and the kernel does not know it.
+            unsafe { (*this).end = end };
+        }
+        Error::check(opcode::AcceptMulti::CODE, cqe.result)
+    }
 }
 
 // SAFETY: the entry names no memory.
@@ -172,11 +238,8 @@ unsafe impl<F: Handle> Multishot for AcceptMultishot<F> {
     }
 
     unsafe fn item(this: *mut Self, cqe: Cqe) -> Self::Item {
-        if let Some(end) = End::of(Self::OPCODE, cqe, false) {
-            // SAFETY: by the caller's promise the value is there, and the kernel does not know it.
-            unsafe { (*this).end = end };
-        }
-        let number = Error::check(Self::OPCODE, cqe.result)?;
+        // SAFETY: by the caller's promise.
+        let number = unsafe { Self::number(this, cqe) }?;
         // SAFETY: the entry asks for descriptors, not slots; each completion brings one, and is given once.
         Ok(unsafe { descriptor(number) })
     }
@@ -186,5 +249,70 @@ unsafe impl<F: Handle> Multishot for AcceptMultishot<F> {
             end: self.end,
             file: self.file,
         }
+    }
+}
+
+/// Accepts connections as fixed files until it is cancelled or fails; see [`AcceptMultishot::direct`].
+///
+/// Each item is a connection in one of the table's automatic slots; those that nobody takes are closed. It ends with
+/// `ENFILE` when all slots are taken: the connection for which there was none is closed.
+///
+/// ```
+/// #![forbid(unsafe_code)]
+/// use std::net::{TcpListener, TcpStream};
+///
+/// use safe::uring::{Ring, op};
+///
+/// let mut ring = Ring::new(8)?;
+/// let files = ring.register_files(0, 16)?;
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let clients = [(); 3].map(|()| TcpStream::connect(listener.local_addr().unwrap()));
+/// let mut accepts = ring.push_multishot(op::AcceptMultishot::new(listener).direct(&files))?;
+/// for client in clients {
+///     let connection = ring.next(&mut accepts)?.expect("a connection")?;
+///     let ticket = ring.push(op::Send::new(connection, &b"welcome"[..]))?;
+///     assert_eq!(ring.wait(ticket)?.result?, 7);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct DirectAcceptMultishot<F> {
+    accept: AcceptMultishot<F>,
+    files: Files,
+}
+
+// SAFETY: the entry names no memory.
+unsafe impl<F: Handle> Multishot for DirectAcceptMultishot<F> {
+    const OPCODE: u8 = opcode::AcceptMulti::CODE;
+
+    type Item = Result<FixedFd, Error>;
+
+    type Rest = Ended<F>;
+
+    #[inline]
+    fn fits(&self, ring: RingId) -> bool {
+        self.files.is_of(ring) && self.accept.fits(ring)
+    }
+
+    fn prepare(&mut self, entry: &mut Entry) {
+        self.accept.prepare(entry);
+        let slot = DestinationSlot::auto_target().kernel_index_arg();
+        entry.as_raw_mut().set_file_index(slot);
+    }
+
+    unsafe fn item(this: *mut Self, cqe: Cqe) -> Self::Item {
+        // SAFETY: by the caller's promise the value is there, and the kernel does not know it.
+        let (number, files) = unsafe {
+            let number = AcceptMultishot::number(&raw mut (*this).accept, cqe)?;
+            (number, &(*this).files)
+        };
+        // The kernel names slots of the table alone.
+        files
+            .handle(number)
+            .ok_or_else(|| Error::of(Self::OPCODE, libc::ENFILE))
+    }
+
+    fn rest(self) -> Ended<F> {
+        self.accept.rest()
     }
 }

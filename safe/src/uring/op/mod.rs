@@ -31,6 +31,7 @@ mod pipe;
 mod poll;
 mod recv;
 mod recv_msg_multishot;
+mod recv_zc;
 mod register_file;
 mod ring_message;
 mod select;
@@ -42,12 +43,13 @@ mod statx;
 mod sync;
 mod timeout;
 mod vectored;
+mod vectored_fixed;
 mod waitid;
 mod xattr;
 
 use std::cell::Cell;
 
-pub use accept::{Accept, AcceptMultishot};
+pub use accept::{Accept, AcceptMultishot, DirectAcceptMultishot};
 pub use advice::{Fadvise, FileAdvice, Madvise, MemoryAdvice};
 pub use answered::Answered;
 pub use cancel::{Cancel, CancelAll, Cancelled, NoFile, OnFile};
@@ -76,8 +78,9 @@ pub use pipe::{DirectPipe, Moved, Pipe, PipeEnds, Splice, Tee};
 pub use poll::{Poll, PollMultishot, PollUpdate};
 pub use recv::Recv;
 pub use recv_msg_multishot::{Message, RecvMsgMultishot};
+pub use recv_zc::RecvZc;
 pub use register_file::{InstallFixed, RegisterFile};
-pub use ring_message::RingMessage;
+pub use ring_message::{PassFile, RingMessage};
 pub use select::{
     ReadMultishot, ReadSelect, RecvBundle, RecvBundleMultishot, RecvMultishot, RecvSelect,
 };
@@ -91,6 +94,7 @@ pub use statx::{Status, Statx};
 pub use sync::{Fsync, SyncFileRange};
 pub use timeout::{Elapsed, Timeout, TimeoutMultishot, TimeoutRemove, TimeoutUpdate};
 pub use vectored::{Buffers, ReadVectored, WriteVectored};
+pub use vectored_fixed::{ReadVectoredFixed, WriteVectoredFixed};
 pub use waitid::{ChildStatus, How, NoPidfd, WaitId};
 pub use xattr::{FGetXattr, FSetXattr, GetXattr, SetXattr};
 

@@ -4,11 +4,11 @@ use super::file::length;
 use super::msg_flags::known;
 use super::{Completed, Cqe, Entry, Error, Operation};
 use crate::buf::IoBuf;
-use crate::uring::RingId;
 use crate::uring::addr::Addr;
 use crate::uring::handle::Handle;
 use crate::uring::raw::types::{MsgFlags, SendRecvFlags};
 use crate::uring::raw::{cqueue, opcode};
+use crate::uring::{Registered, RingId};
 
 /// To whom a send goes: nobody in particular, `()`, from a connected socket; or an [`Addr`].
 pub trait SendTo: sealed::Sealed {}
@@ -194,6 +194,7 @@ pub struct SendZc<F, B, A = ()> {
     to: A,
     flags: MsgFlags,
     how: SendRecvFlags,
+    registered: Option<(RingId, u16)>,
 }
 
 impl<F: Handle, B: IoBuf> SendZc<F, B> {
@@ -206,6 +207,47 @@ impl<F: Handle, B: IoBuf> SendZc<F, B> {
             to: (),
             flags: MsgFlags::empty(),
             how: SendRecvFlags::empty(),
+            registered: None,
+        }
+    }
+
+    /// To where, and from what bytes of a registered buffer, which the kernel need not pin for it.
+    ///
+    /// They stay lent until the kernel is through with them.
+    ///
+    /// ```
+    /// #![forbid(unsafe_code)]
+    /// use std::io::Read;
+    /// use std::net::{TcpListener, TcpStream};
+    ///
+    /// use safe::uring::{Ring, op};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let socket = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut peer, _) = listener.accept()?;
+    ///
+    /// let mut ring = Ring::new(8)?;
+    /// let buffers = ring.register_buffers(4, 4096)?;
+    /// let mut buf = buffers.lease(0, ..5)?;
+    /// buf.copy_from_slice(b"hello");
+    /// let ticket = ring.push(op::SendZc::registered(socket, buf))?;
+    /// assert_eq!(buffers.lease(0, ..1).err(), Some(safe::uring::LeaseError::Taken));
+    /// ring.submit()?;
+    /// let mut data = [0; 5];
+    /// peer.read_exact(&mut data)?;
+    /// assert_eq!(&data, b"hello");
+    /// assert_eq!(ring.wait(ticket)?.result?, 5);
+    /// assert!(buffers.lease(0, ..).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn registered(file: F, buf: B) -> Self
+    where
+        B: Registered,
+    {
+        Self {
+            registered: Some((buf.ring(), buf.index())),
+            ..Self::new(file, buf)
         }
     }
 
@@ -218,6 +260,7 @@ impl<F: Handle, B: IoBuf> SendZc<F, B> {
             to: addr.into(),
             flags: self.flags,
             how: self.how,
+            registered: self.registered,
         }
     }
 }
@@ -246,7 +289,7 @@ impl<F: Handle, B: IoBuf, A: SendTo> SendZc<F, B, A> {
     }
 }
 
-// SAFETY: as for `Send`. The final completion of a zero-copy send is the one that says that the kernel is through
+// SAFETY: as for `Send`; a registered buffer is the one that the bytes lie in, of the ring that it is pushed to. The final completion of a zero-copy send is the one that says that the kernel is through
 // with the bytes.
 unsafe impl<F: Handle, B: IoBuf, A: SendTo> Operation for SendZc<F, B, A> {
     const OPCODE: u8 = opcode::SendZc::CODE;
@@ -255,7 +298,8 @@ unsafe impl<F: Handle, B: IoBuf, A: SendTo> Operation for SendZc<F, B, A> {
 
     #[inline]
     fn fits(&self, ring: RingId) -> bool {
-        self.file.fits(ring)
+        let buffer_fits = self.registered.is_none_or(|(of, _)| of == ring);
+        buffer_fits && self.file.fits(ring)
     }
 
     #[inline]
@@ -266,6 +310,9 @@ unsafe impl<F: Handle, B: IoBuf, A: SendTo> Operation for SendZc<F, B, A> {
             .with_zc_flags(self.how);
         if let Some(to) = self.to.get() {
             builder = builder.dest_addr(to.as_ptr()).dest_addr_len(to.len());
+        }
+        if let Some((_, index)) = self.registered {
+            builder = builder.buf_index(Some(index));
         }
         *entry = builder.build();
     }

@@ -3,6 +3,7 @@
 use std::net::Shutdown as How;
 use std::os::fd::{FromRawFd, OwnedFd};
 
+use super::direct::{Destination, Direct, Opens};
 use super::{Answered, Cqe, Entry, Error, Operation};
 use crate::uring::RingId;
 use crate::uring::addr::{Addr, Family};
@@ -85,6 +86,45 @@ impl Socket {
     pub fn flags(mut self, flags: types::SocketFlags) -> Self {
         self.flags = flags;
         self
+    }
+
+    /// Makes it a fixed file instead, without a descriptor. Since Linux 5.19.
+    ///
+    /// ```
+    /// #![forbid(unsafe_code)]
+    /// use std::net::{SocketAddr, TcpListener};
+    ///
+    /// use safe::uring::{Family, Ring, op};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut ring = Ring::new(8)?;
+    /// ring.register_files(4, 0)?;
+    /// let slot = ring.reserve_file()?;
+    /// let socket = op::Socket::new(Family::INET, op::SocketType::STREAM).direct(slot.clone());
+    /// let chain = op::link(socket, op::Connect::new(slot, listener.local_addr()?));
+    /// let tickets = ring.push_chain(chain)?;
+    /// let (made, connected) = ring.wait_chain(tickets)?.outputs;
+    /// let socket = made?;
+    /// connected.result?;
+    /// let ticket = ring.push(op::Send::new(socket, &b"hello"[..]))?;
+    /// assert_eq!(ring.wait(ticket)?.result?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn direct(self, to: impl Into<Destination>) -> Direct<Self> {
+        Direct::new(self, to.into())
+    }
+}
+
+// SAFETY: that is what `IORING_OP_SOCKET` answers, and where it has its slot.
+unsafe impl Opens for Socket {
+    type Opened<T> = Result<T, Error>;
+
+    fn without_descriptor(&mut self) {
+        self.flags.remove(types::SocketFlags::CLOEXEC);
+    }
+
+    fn opened<T>(self, _: Cqe, file: Result<T, Error>) -> Result<T, Error> {
+        file
     }
 }
 

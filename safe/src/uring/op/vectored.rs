@@ -135,7 +135,7 @@ impl Vectors {
 /// ```
 pub struct ReadVectored<F, V> {
     file: F,
-    bufs: V,
+    pub(super) bufs: V,
     offset: u64,
     flags: types::RwFlags,
     vectors: Vectors,
@@ -228,7 +228,7 @@ impl<F: Debug, V: Debug> Debug for ReadVectored<F, V> {
 /// allocates too.
 pub struct WriteVectored<F, V> {
     file: F,
-    bufs: V,
+    pub(super) bufs: V,
     offset: u64,
     flags: types::RwFlags,
     vectors: Vectors,

@@ -66,6 +66,7 @@ pub use probe::Probe;
 pub use query::{Query, query};
 pub use restrictions::{Restriction, restrict_task};
 pub use ring_fds::RingSlot;
+pub(in crate::uring) use zcrx::flush_zcrx;
 
 /// A descriptor, by number or borrowed.
 pub trait Descriptor: Copy + sealed::IsInt {

@@ -36,10 +36,12 @@ impl Area {
     ///
     /// `EINVAL` if `len` is 0, `ENOMEM` if there is no memory.
     pub fn allocate(len: usize) -> io::Result<Self> {
-        let len = len
-            .checked_next_multiple_of(page_size())
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        Ok(Self(Memory::Own(Mmap::memory(len, false)?)))
+        Ok(Self(Memory::Own(Mmap::memory(whole_pages(len)?, false)?)))
+    }
+
+    /// As [`allocate`](Self::allocate), but a forked child has a copy.
+    pub(in crate::uring) fn private(len: usize) -> io::Result<Self> {
+        Ok(Self(Memory::Own(Mmap::private(whole_pages(len)?)?)))
     }
 
     /// The `len` bytes at `at`: whole pages, such as huge ones.
@@ -75,6 +77,11 @@ impl Area {
         }
         argument
     }
+}
+
+fn whole_pages(len: usize) -> io::Result<usize> {
+    len.checked_next_multiple_of(page_size())
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 impl Memory {

@@ -289,7 +289,7 @@ impl Ifq {
     ///
     /// # Errors
     ///
-    /// `EINVAL` from older kernels; else as of [`Builder::register`].
+    /// `EOPNOTSUPP` from kernels since 6.19, `EINVAL` from older ones; else as of [`Builder::register`].
     pub fn add_area(&mut self, ring: &Submitter<'_>, area: Area) -> io::Result<u16> {
         let mut argument = area.argument();
         // SAFETY: the area's memory is the caller's to give, by what `Area` asks. The kernel holds its pages.
