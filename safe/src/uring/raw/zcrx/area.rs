@@ -39,7 +39,7 @@ impl Area {
         let len = len
             .checked_next_multiple_of(page_size())
             .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        Ok(Self(Memory::Own(Mmap::memory(len, false)?)))
+        Ok(Self(Memory::Own(Mmap::memory(len)?)))
     }
 
     /// The `len` bytes at `at`: whole pages, such as huge ones.
