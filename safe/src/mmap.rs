@@ -44,7 +44,7 @@ impl Mmap {
     /// The same of huge pages of `page` bytes, of which `len` is a multiple.
     pub(crate) fn huge_memory(len: usize, page: usize) -> io::Result<Self> {
         // The size is said explicitly, as its logarithm: the system's default may be another.
-        let size = page.ilog2().cast_signed() << libc::MAP_HUGE_SHIFT;
+        let size = (page.ilog2() as libc::c_int) << libc::MAP_HUGE_SHIFT;
         let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB | size;
         Self::map(len, flags, -1, 0)
     }
