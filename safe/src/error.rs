@@ -77,7 +77,8 @@ pub enum SetupReason {
         /// What is needed for the ring of both queues and for the entries, in bytes.
         need: (usize, usize),
     },
-    /// `ENOMEM`: huge pages of 2 MiB were asked for, and none are free (`vm.nr_hugepages`).
+    /// `ENOMEM`: huge pages were asked for, and not enough are free (`vm.nr_hugepages`). `EINVAL`: the machine
+    /// has none.
     NoHugePages,
     /// Nothing more is known than the errno.
     Other,
@@ -232,7 +233,7 @@ impl Display for SetupError {
                 need.0, need.1
             ),
             SetupReason::NoHugePages => {
-                f.write_str("not enough huge pages of 2 MiB are free (sysctl vm.nr_hugepages)")
+                f.write_str("not enough huge pages are free (sysctl vm.nr_hugepages)")
             }
             SetupReason::Other => f.write_str("the kernel refused"),
         }?;

@@ -9,10 +9,6 @@ use std::ptr::{self, NonNull};
 #[cfg(feature = "uring")]
 use crate::fork::Generation;
 
-/// The size of a huge page as asked for with `MAP_HUGE_2MB`.
-#[cfg(feature = "uring")]
-pub(crate) const HUGE_PAGE: usize = 2 << 20;
-
 /// A mapping that ends when the value is dropped, except in a forked child, which never had it or keeps its copy.
 #[cfg(feature = "uring")]
 #[derive(Debug)]
@@ -41,14 +37,16 @@ impl Mmap {
         Self::map(len, flags, fd.as_raw_fd(), offset)
     }
 
-    /// Zeroed memory of our own for the kernel to use as rings, of normal pages or of 2 MiB ones.
-    pub(crate) fn memory(len: usize, huge: bool) -> io::Result<Self> {
-        let mut flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-        if huge {
-            // The size is said explicitly: the system's default may be 1 GiB, and then the length would
-            // be no multiple of it.
-            flags |= libc::MAP_HUGETLB | libc::MAP_HUGE_2MB;
-        }
+    /// Zeroed memory of our own for the kernel to use as rings, of normal pages.
+    pub(crate) fn memory(len: usize) -> io::Result<Self> {
+        Self::map(len, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0)
+    }
+
+    /// The same of huge pages of `page` bytes, of which `len` is a multiple.
+    pub(crate) fn huge_memory(len: usize, page: usize) -> io::Result<Self> {
+        // The size is said explicitly, as its logarithm: the system's default may be another.
+        let size = (page.ilog2() as libc::c_int) << libc::MAP_HUGE_SHIFT;
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB | size;
         Self::map(len, flags, -1, 0)
     }
 

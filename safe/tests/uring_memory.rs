@@ -2,6 +2,9 @@
 
 #![cfg(feature = "uring")]
 
+#[path = "support/huge_pages.rs"]
+mod huge_pages;
+
 use std::io;
 use std::ptr::NonNull;
 
@@ -167,8 +170,7 @@ fn too_little_memory_is_refused() {
 /// Huge pages work where some are reserved; otherwise the error says that there are none.
 #[test]
 fn huge_pages() {
-    let free = std::fs::read_to_string("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
-        .map_or(0, |count| count.trim().parse().unwrap());
+    let free = huge_pages::free();
     match IoUring::<squeue::Entry, cqueue::Entry>::builder()
         .setup_no_mmap_huge()
         .build_explained(4096)

@@ -2,12 +2,15 @@
 
 #![cfg(feature = "uring")]
 
+#[path = "support/huge_pages.rs"]
+mod huge_pages;
+
 use std::io;
 use std::ptr;
 use std::time::Duration;
 
 use safe::uring::raw::region::{Allocation, Region, RegisteredWaits, Wait};
-use safe::uring::raw::{EnterFlags, IoUring, Submitter, opcode};
+use safe::uring::raw::{EnterFlags, IoUring, Submitter, huge_page_size, opcode};
 use uring_sys::{
     IORING_MEM_REGION_TYPE_USER, KERNEL_SIGSET_SIZE, io_uring_mem_region_reg, io_uring_reg_wait,
     io_uring_region_desc,
@@ -122,12 +125,10 @@ fn bad_sizes() {
 fn huge_pages() {
     let uring = IoUring::new(8).unwrap();
     match Region::register(&uring.submitter(), 1, Allocation::HugePages) {
-        Ok(region) => assert_eq!(region.len(), 2 << 20),
+        Ok(region) => assert_eq!(region.len(), huge_page_size()),
         Err(error) => {
             assert_eq!(errno(error), libc::ENOMEM);
-            let free =
-                std::fs::read_to_string("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
-            assert_eq!(free.map_or(0, |n| n.trim().parse().unwrap_or(0)), 0);
+            assert_eq!(huge_pages::free(), 0);
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What several cases need: names of numbers, files, pipes and sockets to work on, memory, signals and forked children.
+//! What several cases need: names of numbers, processors, files, pipes and sockets to work on, memory, signals and forked children.
 
+pub mod cpus;
 pub mod devices;
 pub mod epoll;
 pub mod files;

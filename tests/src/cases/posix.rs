@@ -18,6 +18,7 @@ use std::fs;
 use std::io;
 
 use crate::case::Case;
+use crate::support::names::Errno;
 
 /// The cases, a slice per file.
 pub static FILES: &[&[Case]] = &[
@@ -36,6 +37,14 @@ pub static FILES: &[&[Case]] = &[
 
 /// Whether the C library is glibc; otherwise it is musl.
 const GLIBC: bool = cfg!(target_env = "gnu");
+
+/// How a kernel of as many bits as the program refuses a length that no result can tell. It looks first whether so much
+/// memory can be the program's. On s390x all addresses are, and it is the length that is wrong.
+const TOO_LONG: Errno = Errno(if cfg!(target_arch = "s390x") {
+    libc::EINVAL
+} else {
+    libc::EFAULT
+});
 
 /// The opcode that a control block has once the library has taken it for a call of its own: glibc writes it there, and
 /// marks offsets that are wider than a register.

@@ -26,7 +26,8 @@ pub fn write(out: &mut impl Write, heading: Heading<'_>, merged: &Merged) -> fmt
         out,
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n<h1>{title}</h1>"
+         <title>{title}</title>\n<style>{STYLE}{}</style>\n<h1>{title}</h1>",
+        divider(merged)
     )?;
     for paragraph in heading.text {
         writeln!(out, "<p>{}</p>", Escaped(paragraph))?;
@@ -34,10 +35,25 @@ pub fn write(out: &mut impl Write, heading: Heading<'_>, merged: &Merged) -> fmt
     let items = merged.items();
     controls(out, &items)?;
     let alone = merged.columns.len() == 1;
-    let class = if alone { " class=\"alone\"" } else { "" };
-    writeln!(out, "<div class=\"wide\"><table{class}>\n<thead><tr>")?;
-    for name in ["item", "since"] {
-        writeln!(out, "<th scope=\"col\"><button>{name}</button></th>")?;
+    let class = if alone { "alone" } else { "several" };
+    writeln!(
+        out,
+        "<div class=\"wide\"><table class=\"{class}\">\n<thead><tr>"
+    )?;
+    head(out, "item", "name", "")?;
+    head(
+        out,
+        "since",
+        "version",
+        "the first kernel of Linus Torvalds's with it",
+    )?;
+    if !alone {
+        head(
+            out,
+            "works from",
+            "version",
+            "the first kernel here from which on all of x86-64 have it, at least in part",
+        )?;
     }
     for (i, column) in merged.columns.iter().enumerate() {
         let counts = Mark::ALL.map(|mark| format!("{} {}", mark.symbol(), merged.count(i, mark)));
@@ -51,19 +67,43 @@ pub fn write(out: &mut impl Write, heading: Heading<'_>, merged: &Merged) -> fmt
         about.retain(|line| !line.is_empty());
         writeln!(
             out,
-            "<th scope=\"col\" title=\"{}\"><button>{}</button></th>",
+            "<th scope=\"col\" data-key=\"mark\" title=\"{}\"><button>{}</button><small>{}</small></th>",
             Escaped(&about.join("\n")),
-            Escaped(&column.name)
+            Escaped(&column.name),
+            Escaped(column.version.as_deref().unwrap_or_default())
         )?;
     }
-    if alone {
-        writeln!(out, "<th scope=\"col\">detail</th>")?;
-    }
+    head(
+        out,
+        if alone { "detail" } else { "refused with" },
+        "name",
+        "",
+    )?;
     writeln!(out, "</tr></thead>")?;
     for item in &items {
-        group(out, item, merged.columns.len())?;
+        group(out, item, merged)?;
     }
     writeln!(out, "</table></div>\n<script>{SCRIPT}</script>\n</html>")
+}
+
+/// The head of a column, which sorts by it: by `name`, `version` or `mark`.
+fn head(out: &mut impl Write, name: &str, key: &str, about: &str) -> fmt::Result {
+    writeln!(
+        out,
+        "<th scope=\"col\" data-key=\"{key}\" title=\"{}\"><button>{name}</button></th>",
+        Escaped(about)
+    )
+}
+
+/// A line before the first column of another architecture.
+fn divider(merged: &Merged) -> String {
+    let Some(at) = merged.columns.iter().position(|c| !c.is_series()) else {
+        return String::new();
+    };
+    // Three columns come before, and CSS counts from 1.
+    let place = at + 4;
+    let rule = "{ border-left: 2px solid var(--s) }";
+    format!("\n.several :is(td, th):nth-child({place}) {rule}")
 }
 
 /// The filters, which are the legend too.
@@ -96,7 +136,8 @@ fn controls(out: &mut impl Write, items: &[Item<'_>]) -> fmt::Result {
 }
 
 /// An item and its cases.
-fn group(out: &mut impl Write, item: &Item<'_>, columns: usize) -> fmt::Result {
+fn group(out: &mut impl Write, item: &Item<'_>, merged: &Merged) -> fmt::Result {
+    let columns = merged.columns.len();
     let area = Escaped(item.area);
     let since = item.since();
     write!(
@@ -105,6 +146,11 @@ fn group(out: &mut impl Write, item: &Item<'_>, columns: usize) -> fmt::Result {
         Escaped(item.name),
         Escaped(since)
     )?;
+    if columns > 1 {
+        let start = item.works_from(merged);
+        let start = start.map_or_else(|| "–".to_owned(), |start| start.text(merged));
+        write!(out, "<td>{}</td>", Escaped(&start))?;
+    }
     for column in 0..columns {
         cell(out, item.mark(column), &item.details(column).join("\n"))?;
     }
@@ -112,6 +158,13 @@ fn group(out: &mut impl Write, item: &Item<'_>, columns: usize) -> fmt::Result {
         let cases = item.rows.len();
         let word = if cases == 1 { "case" } else { "cases" };
         write!(out, "<td>{cases} {word}</td>")?;
+    } else {
+        let reasons = item.refusals(merged).join("; ");
+        let reasons = Escaped(&reasons);
+        write!(
+            out,
+            "<td class=\"detail\" title=\"{reasons}\">{reasons}</td>"
+        )?;
     }
     writeln!(out, "</tr>")?;
     for row in &item.rows {
@@ -130,6 +183,9 @@ fn case(out: &mut impl Write, row: &Row, columns: usize) -> fmt::Result {
         let answer = row.answers.get(column).and_then(Option::as_ref);
         answer.map_or("", |answer| answer.detail.as_str())
     };
+    if columns > 1 {
+        write!(out, "<td></td>")?;
+    }
     for column in 0..columns {
         // Said beside it, it need not be a tooltip.
         let tooltip = if columns == 1 { "" } else { detail(column) };
@@ -137,6 +193,8 @@ fn case(out: &mut impl Write, row: &Row, columns: usize) -> fmt::Result {
     }
     if columns == 1 {
         write!(out, "<td class=\"detail\">{}</td>", Escaped(detail(0)))?;
+    } else {
+        write!(out, "<td></td>")?;
     }
     writeln!(out, "</tr>")
 }

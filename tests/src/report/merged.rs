@@ -161,6 +161,37 @@ impl<'a> Item<'a> {
         Mark::of_all(self.rows.iter().map(|row| row.mark(column)))
     }
 
+    /// The first kernel of a series from which on all of them have it, at least in part; nothing if the newest has not.
+    pub fn works_from(&self, merged: &Merged) -> Option<Start> {
+        let series = (0..merged.columns.len()).filter(|i| merged.columns[*i].is_series());
+        // What nobody asked says nothing.
+        let asked = series.filter(|i| !matches!(self.mark(*i), Mark::Skipped | Mark::Unknown));
+        let asked: Vec<usize> = asked.collect();
+        let works = |i: &&usize| matches!(self.mark(**i), Mark::Whole | Mark::Part);
+        let column = *asked.iter().rev().take_while(works).last()?;
+        Some(Start {
+            column,
+            oldest: asked.first() == Some(&column),
+        })
+    }
+
+    /// The distinct reasons of all refusals.
+    pub fn refusals(&self, merged: &Merged) -> Vec<&'a str> {
+        let mut reasons = Vec::new();
+        let refused = |i: &usize| matches!(self.mark(*i), Mark::Part | Mark::Refused);
+        for detail in (0..merged.columns.len())
+            .filter(refused)
+            .flat_map(|i| self.details(i))
+        {
+            // The version is in the column beside it.
+            let reason = detail.split(" (since ").next().unwrap_or(detail);
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    }
+
     /// The distinct reasons that a column gave.
     pub fn details(&self, column: usize) -> Vec<&'a str> {
         let mut details = Vec::new();
@@ -172,6 +203,35 @@ impl<'a> Item<'a> {
             }
         }
         details
+    }
+}
+
+/// From when on something works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The first column.
+    pub column: usize,
+    /// Whether no older one was asked.
+    pub oldest: bool,
+}
+
+impl Start {
+    /// `6.12`, or `≤ 5.10` for the oldest that was asked.
+    pub fn text(self, merged: &Merged) -> String {
+        let name = &merged.columns[self.column].name;
+        if self.oldest {
+            format!("≤ {name}")
+        } else {
+            name.clone()
+        }
+    }
+}
+
+impl Column {
+    /// Whether it is the kernel of a series on x86-64, whose columns are in order of age, and not another architecture.
+    pub fn is_series(&self) -> bool {
+        let series = |c: char| c.is_ascii_digit() || c == '.';
+        self.name.chars().all(series) && Version::parse(&self.name).is_some()
     }
 }
 
@@ -366,6 +426,45 @@ pub(crate) mod tests {
         assert_eq!(items[1].details(0), ["unsupported <6.7>"]);
         assert!(items[1].details(1).is_empty());
         assert_eq!(items[0].area, "io_uring: operations");
+    }
+
+    #[test]
+    fn an_item_works_from_the_first_kernel_after_the_last_that_refuses_it() {
+        use Outcome::{Pass, Skipped, Unsupported};
+        let from = |outcomes: &[(&str, Outcome)]| {
+            let mut merged = Merged::default();
+            for (name, outcome) in outcomes {
+                let case = case("uring/op/read/eof", "IORING_OP_READ", "5.6", *outcome);
+                merged.add(column(name), &[case]);
+            }
+            let start = merged.items()[0].works_from(&merged);
+            start.map(|start| start.text(&merged))
+        };
+        let old = ("5.10", Unsupported);
+        let table: &[(&[_], _)] = &[
+            (&[old, ("6.1", Pass), ("6.12", Pass)], Some("6.1")),
+            (&[("6.1", Pass), ("6.12", Pass)], Some("≤ 6.1")),
+            // Broken for a while.
+            (
+                &[("6.1", Pass), ("6.12", Unsupported), ("7.0", Pass)],
+                Some("7.0"),
+            ),
+            (&[old, ("6.1", Skipped), ("6.12", Pass)], Some("6.12")),
+            (&[old, ("6.1", Pass), ("s390x", Unsupported)], Some("6.1")),
+            (&[("6.1", Pass), ("6.12", Unsupported)], None),
+        ];
+        for (outcomes, expected) in table {
+            assert_eq!(from(outcomes).as_deref(), *expected, "{outcomes:?}");
+        }
+        let items = sample();
+        let items = items.items()[0].works_from(&items).unwrap();
+        assert_eq!((items.column, items.oldest), (0, true), "in part");
+    }
+
+    #[test]
+    fn refusals_are_told_once_and_without_the_version() {
+        let merged = sample();
+        assert_eq!(merged.items()[0].refusals(&merged), ["unsupported <5.19>"]);
     }
 
     #[test]

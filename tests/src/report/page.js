@@ -7,7 +7,7 @@ const marks = [...form.querySelectorAll('input[value]')].filter(box => box.value
 
 // What each group is filtered by, read once: the words in it, and the marks of its item's cells.
 for (const group of groups) {
-  const cells = [...group.rows[0].cells].slice(2).filter(cell => cell.className);
+  const cells = [...group.rows[0].cells].filter(cell => cell.className.length === 1);
   group.marks = new Set(cells.map(cell => cell.className));
   const titles = [...group.querySelectorAll('[title]')].map(cell => cell.title);
   group.words = (group.dataset.area + ' ' + group.textContent + ' ' + titles.join(' ')).toLowerCase();
@@ -31,18 +31,20 @@ function show() {
 // Marks from the best to the worst, versions by their numbers, everything else by name.
 function key(group, column) {
   const cell = group.rows[0].cells[column];
-  if (column === 0) return [0, cell.textContent];
-  if (column === 1) {
-    const [major, minor] = cell.textContent.split('.').map(Number);
-    return [Number.isNaN(major) ? 0 : major * 1000 + (minor || 0), ''];
+  switch (table.tHead.rows[0].cells[column].dataset.key) {
+    case 'name': return [cell.textContent ? 0 : 1, cell.textContent];
+    case 'version': {
+      const [major, minor] = cell.textContent.match(/\d+/g)?.map(Number) ?? [/[a-z]/.test(cell.textContent) ? 0 : 1000];
+      return [major * 1000 + (minor || 0), ''];
+    }
+    default: return [['p', 'h', 'u', 's', 'f', ''].indexOf(cell.className), ''];
   }
-  return ['p', 'h', 'u', 's', 'f', ''].indexOf(cell.className);
 }
 
 function order(column, down) {
-  const sorted = groups.map((group, place) => [[key(group, column)].flat(), place, group]);
+  const sorted = groups.map((group, place) => [key(group, column), place, group]);
   sorted.sort(([a, i], [b, j]) => {
-    const by = a[0] - b[0] || String(a[1] ?? '').localeCompare(String(b[1] ?? '')) ;
+    const by = a[0] - b[0] || a[1].localeCompare(b[1]);
     return (down ? -by : by) || i - j;
   });
   table.append(...sorted.map(([, , group]) => group));

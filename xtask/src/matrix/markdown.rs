@@ -79,36 +79,24 @@ fn areas_table(out: &mut String, items: &[Item<'_>], merged: &Merged) -> fmt::Re
         .collect();
     writeln!(
         out,
-        "| item | since | {} | where it is refused |",
+        "| item | since | works from | {} | refused with |",
         names.join(" | ")
     )?;
-    writeln!(out, "|---|---|{}---|", ":-:|".repeat(names.len()))?;
+    writeln!(out, "|---|---|---|{}---|", ":-:|".repeat(names.len()))?;
     for item in items {
         let marks: Vec<&str> = (0..names.len()).map(|i| item.mark(i).symbol()).collect();
+        let start = item.works_from(merged);
         writeln!(
             out,
-            "| {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} |",
             name(item.name),
             item.since(),
+            start.map_or_else(|| "–".to_owned(), |start| start.text(merged)),
             marks.join(" | "),
-            cell(&reasons(item, names.len()).join("; "))
+            cell(&item.refusals(merged).join("; "))
         )?;
     }
     writeln!(out)
-}
-
-/// The distinct reasons of all refusals.
-fn reasons(item: &Item<'_>, columns: usize) -> Vec<String> {
-    let mut reasons: Vec<String> = Vec::new();
-    let of_kernels = (0..columns).filter(|i| matches!(item.mark(*i), Mark::Part | Mark::Refused));
-    for detail in of_kernels.flat_map(|i| item.details(i)) {
-        // The version is in the column beside it.
-        let detail = detail.split(" (since ").next().unwrap_or(detail);
-        if !reasons.iter().any(|reason| reason == detail) {
-            reasons.push(detail.to_owned());
-        }
-    }
-    reasons
 }
 
 /// What version numbers do not tell.
@@ -180,7 +168,7 @@ mod tests {
         };
         let page = page(heading, &merged).unwrap();
         for line in [
-            "| `IORING_OP_FUTEX_WAIT` | 6.7 | ○ | ✔ | EINVAL |",
+            "| `IORING_OP_FUTEX_WAIT` | 6.7 | 6.12 | ○ | ✔ | EINVAL |",
             "| 5.10 | 5.10.1 | x86_64 | 0 | 1 | 0 | 0 | **trouble**: a\\|b |",
         ] {
             assert!(page.lines().any(|other| other == line), "{line}\n{page}");

@@ -187,8 +187,9 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
         self.set(IORING_SETUP_NO_MMAP)
     }
 
-    /// As [`setup_no_mmap`](Self::setup_no_mmap), of huge pages of 2 MiB, which the administrator has to
-    /// have reserved ([`NoHugePages`](SetupReason::NoHugePages)). Since Linux 6.5.
+    /// As [`setup_no_mmap`](Self::setup_no_mmap), of huge pages, which the administrator has to have reserved
+    /// ([`NoHugePages`](SetupReason::NoHugePages)): of [`huge_page_size`](super::huge_page_size) bytes. Since
+    /// Linux 6.5.
     pub fn setup_no_mmap_huge(&mut self) -> &mut Self {
         self.source = Source::Ours { huge: true };
         self.set(IORING_SETUP_NO_MMAP)
@@ -302,7 +303,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Builder<S, C> {
                 Provided::map(sizes, huge)
                     .map(Some)
                     .map_err(|error| match error.raw_os_error() {
-                        Some(errno @ libc::ENOMEM) if huge => {
+                        Some(errno @ (libc::ENOMEM | libc::EINVAL)) if huge => {
                             SetupError::new(errno, SetupReason::NoHugePages).into()
                         }
                         _ => explained(error, explain, entries, &self.params),

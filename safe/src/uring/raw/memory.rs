@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 
 use uring_sys::*;
 
+use super::huge_page_size;
 use super::{cqueue, query, squeue};
-use crate::mmap::{self, HUGE_PAGE, Mmap};
+use crate::mmap::{self, Mmap};
 use crate::sync::{SharedWord, Word};
 
 /// The most entries the kernel makes.
@@ -97,11 +98,13 @@ impl Provided {
     /// Maps memory for a ring of these sizes.
     pub(crate) fn map(sizes: Sizes, huge: bool) -> io::Result<Self> {
         let sqes = sizes.rings_pages();
-        let mut len = sqes + sizes.sqes_pages();
-        if huge {
-            len = len.next_multiple_of(HUGE_PAGE);
-        }
-        let mapping = Mmap::memory(len, huge)?;
+        let len = sqes + sizes.sqes_pages();
+        let mapping = if huge {
+            let page = huge_page_size();
+            Mmap::huge_memory(len.next_multiple_of(page), page)?
+        } else {
+            Mmap::memory(len)?
+        };
         Ok(Self::Ours { mapping, sqes })
     }
 

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use libc::{EAGAIN, EBADF, EFAULT, EINPROGRESS, EINVAL, EISDIR};
 use posix_aio::{LIO_NOP, LIO_READ, LIO_WRITE};
 
-use super::{GLIBC, without_memory};
+use super::{GLIBC, TOO_LONG, without_memory};
 use crate::case::{Case, Run, Since, Stop, pass};
 use crate::context::Context;
 use crate::posix_request::Request;
@@ -224,7 +224,7 @@ fn bad_priority(cx: &mut Context) -> Run {
     pass()
 }
 
-/// A length beyond what a result can tell is refused: with `EFAULT`, as the buffer cannot be that long. To the kernel of
+/// A length beyond what a result can tell is refused. To the kernel of
 /// a 32-bit program, which has 64, it is none, and it transfers what there is.
 fn bad_length(cx: &mut Context) -> Run {
     let file = pattern_file(cx, "f", 16)?;
@@ -236,7 +236,7 @@ fn bad_length(cx: &mut Context) -> Run {
     let expected = if cfg!(target_pointer_width = "32") {
         Ok(16)
     } else {
-        Err(Errno(EFAULT))
+        Err(TOO_LONG)
     };
     ensure_eq!(request.wait(), expected, "result");
     pass()

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use libc::{EAGAIN, EBADF, EFAULT, EFBIG, EINPROGRESS, EINVAL, EPIPE};
 use posix_aio::{LIO_NOP, LIO_READ, LIO_WRITE};
 
-use super::{GLIBC, without_memory};
+use super::{GLIBC, TOO_LONG, without_memory};
 use crate::case::{Case, Run, Since, Stop, pass};
 use crate::context::Context;
 use crate::posix_request::Request;
@@ -156,7 +156,7 @@ fn broken_pipe(_: &mut Context) -> Run {
     pass()
 }
 
-/// A length beyond what a result can tell is refused: with `EFAULT`, as the buffer cannot be that long. To the kernel of
+/// A length beyond what a result can tell is refused. To the kernel of
 /// a 32-bit program, which has 64, it is none, and it transfers what there is.
 fn bad_length(cx: &mut Context) -> Run {
     let file = pattern_file(cx, "f", 16)?;
@@ -170,7 +170,7 @@ fn bad_length(cx: &mut Context) -> Run {
         ensure!(result.is_ok_and(|bytes| bytes >= 16), "result: {result:?}");
         return pass();
     }
-    ensure_eq!(result, Err(Errno(EFAULT)), "result");
+    ensure_eq!(result, Err(TOO_LONG), "result");
     ensure!(fs::read("f")? == pattern(0..16), "the file was changed");
     pass()
 }

@@ -1,7 +1,6 @@
 //! The workers: how many there may be, and where they run.
 
 use std::fs;
-use std::mem;
 
 use uring_sys::*;
 
@@ -9,6 +8,7 @@ use super::{bare, case, with};
 use crate::case::{Case, Run, Stop, pass};
 use crate::context::Context;
 use crate::ring::ops::nop;
+use crate::support::cpus;
 use crate::typed::{Typed, all_refused, refused};
 use crate::{ensure, ensure_eq};
 
@@ -43,21 +43,6 @@ pub(super) static CASES: &[Case] = &[
     ),
 ];
 
-/// A set of one CPU, on which this thread may run, and its number.
-fn one_cpu() -> Result<(libc::cpu_set_t, usize), Stop> {
-    // SAFETY: zero is a value of the set.
-    let [mut mine, mut one]: [libc::cpu_set_t; 2] = unsafe { mem::zeroed() };
-    // SAFETY: a live set of that size.
-    let read = unsafe { libc::sched_getaffinity(0, size_of_val(&mine), &mut mine) };
-    ensure_eq!(read, 0, "sched_getaffinity");
-    // SAFETY: a live set, and numbers within it.
-    let cpu = (0..1024).find(|&cpu| unsafe { libc::CPU_ISSET(cpu, &mine) });
-    let cpu = cpu.ok_or_else(|| Stop::failed("no CPU to run on"))?;
-    // SAFETY: as above.
-    unsafe { libc::CPU_SET(cpu, &mut one) };
-    Ok((one, cpu))
-}
-
 /// Where each worker of this thread may run, as the kernel lists it.
 fn worker_cpus() -> Result<Vec<String>, Stop> {
     let mut cpus = Vec::new();
@@ -77,7 +62,7 @@ fn worker_cpus() -> Result<Vec<String>, Stop> {
 /// A worker that starts runs where it was said.
 fn affinity(cx: &mut Context) -> Run {
     let mut ring = Typed::new()?;
-    let (one, cpu) = one_cpu()?;
+    let (one, cpu) = cpus::one()?;
     cx.accepted_call(ring.submitter().register_iowq_aff(&one))?;
     ring.run(nop().with(IOSQE_ASYNC))?;
     ensure_eq!(worker_cpus()?, [cpu.to_string()], "CPUs of the workers");
@@ -88,7 +73,7 @@ fn affinity(cx: &mut Context) -> Run {
 /// Masks that are not there.
 fn aff_bad(cx: &mut Context) -> Run {
     let ring = Typed::new()?;
-    cx.accepted_call(ring.submitter().register_iowq_aff(&one_cpu()?.0))?;
+    cx.accepted_call(ring.submitter().register_iowq_aff(&cpus::one()?.0))?;
     let nowhere = std::ptr::without_provenance(16);
     let mask = [1u64; 1];
     // SAFETY: the mask is live, and there is no memory at the address.

@@ -1,14 +1,16 @@
 //! Memory of rings that is limited: huge pages, and what a user may lock.
 
+use std::fs;
 use std::io;
+use std::path::Path;
 
 use safe::error::{SetupError, SetupReason};
 use safe::uring::raw::opcode::Nop;
 use safe::uring::raw::squeue::Entry;
-use safe::uring::raw::{IoUring, cqueue};
+use safe::uring::raw::{IoUring, cqueue, huge_page_size};
 
 use super::flag;
-use crate::case::{Case, Run, kernel, pass};
+use crate::case::{Case, Run, kernel, pass, skipped};
 use crate::context::Context;
 use crate::kernel::Version;
 use crate::raw_ring::{Kept, RawRing};
@@ -48,13 +50,22 @@ const LARGE: u32 = 4096;
 
 /// A ring of thousands of entries lives in huge pages of the application's, and works throughout.
 fn huge_pages(cx: &mut Context) -> Run {
-    let _sysctl = Sysctl::set("/proc/sys/vm/nr_hugepages", "8")?;
+    let size = format!("hugepages-{}kB", huge_page_size() / 1024);
+    cx.note(&size);
+    let folder = Path::new("/sys/kernel/mm/hugepages").join(size);
+    if !folder.is_dir() {
+        return skipped(format_args!(
+            "needs a machine with huge pages: no {}",
+            folder.display()
+        ));
+    }
+    let _reserved = Sysctl::set(folder.join("nr_hugepages"), "2")?;
     let built = IoUring::<Entry, cqueue::Entry>::builder()
         .setup_no_mmap_huge()
         .build(LARGE);
     let ring = cx.accepted_call(built)?;
-    let free = std::fs::read_to_string("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")?;
-    ensure!(free.trim() != "8", "no huge page is in use");
+    let free = fs::read_to_string(folder.join("free_hugepages"))?;
+    ensure_eq!(free.trim(), "1", "huge pages that are not in use");
     let mut ring = RawRing::from(ring);
     for first in [0, 1] {
         for i in 0..u64::from(LARGE) {

@@ -124,7 +124,7 @@ impl Builder {
                 Error::Memory(error)
             })?
         } else {
-            let memory = Mmap::memory(len, false).map_err(Error::Memory)?;
+            let memory = Mmap::memory(len).map_err(Error::Memory)?;
             self.register_at(ring, memory.at().as_ptr().expose_provenance() as u64)?;
             memory
         };

@@ -12,8 +12,9 @@ use uring_sys::io_uring_region_desc;
 
 pub use self::waits::{RegisteredWaits, Wait};
 use super::Submitter;
+use super::huge_page_size;
 use super::register::MemRegionFlags;
-use crate::mmap::{HUGE_PAGE, Mmap, page_size};
+use crate::mmap::{Mmap, page_size};
 
 /// Who allocates memory that is shared with the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,8 @@ pub enum Allocation {
     /// The process, in normal pages (`IORING_MEM_REGION_TYPE_USER`).
     #[default]
     Process,
-    /// The process, in huge pages of 2 MiB. The size is rounded up to them; `ENOMEM` if none are free.
+    /// The process, in huge pages of [`huge_page_size`] bytes. The size is rounded up to them; `ENOMEM` if none are
+    /// free.
     HugePages,
     /// The kernel; the process maps it.
     Kernel,
@@ -85,7 +87,7 @@ pub(super) fn shared_memory(
     register: impl FnOnce(&mut io_uring_region_desc) -> io::Result<()>,
 ) -> io::Result<Mmap> {
     let unit = match by {
-        Allocation::HugePages => HUGE_PAGE,
+        Allocation::HugePages => huge_page_size(),
         Allocation::Process | Allocation::Kernel => page_size(),
     };
     let len = len
@@ -101,7 +103,10 @@ pub(super) fn shared_memory(
         // The offset is the kernel's answer; it differs by what is registered, and where.
         return ring.map(region.mmap_offset, len);
     }
-    let memory = Mmap::memory(len, by == Allocation::HugePages)?;
+    let memory = match by {
+        Allocation::HugePages => Mmap::huge_memory(len, unit)?,
+        Allocation::Process | Allocation::Kernel => Mmap::memory(len)?,
+    };
     region.user_addr = memory.at().as_ptr().expose_provenance() as u64;
     region.flags = uring_sys::IORING_MEM_REGION_TYPE_USER;
     register(&mut region)?;

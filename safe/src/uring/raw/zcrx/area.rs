@@ -36,7 +36,7 @@ impl Area {
     ///
     /// `EINVAL` if `len` is 0, `ENOMEM` if there is no memory.
     pub fn allocate(len: usize) -> io::Result<Self> {
-        Ok(Self(Memory::Own(Mmap::memory(whole_pages(len)?, false)?)))
+        Ok(Self(Memory::Own(Mmap::memory(whole_pages(len)?)?)))
     }
 
     /// As [`allocate`](Self::allocate), but a forked child has a copy.

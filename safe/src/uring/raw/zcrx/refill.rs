@@ -310,7 +310,7 @@ mod tests {
         SharedWord,
         NonNull<io_uring_zcrx_rqe>,
     ) {
-        let memory = Mmap::memory(page_size(), false).expect("a page");
+        let memory = Mmap::memory(page_size()).expect("a page");
         let at = memory.at();
         let process = Generation::current().expect("a page");
         // SAFETY: the places are in the page, and aligned.
