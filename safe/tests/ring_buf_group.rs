@@ -457,6 +457,57 @@ fn a_stream_ends_after_its_total() {
     assert!(got.len() >= 64);
 }
 
+/// The completion queue is far too small for what comes: streams stop, overflow, and lose nothing.
+#[test]
+fn an_overflowing_queue_loses_nothing() {
+    let mut ring = Ring::builder().completions(4).build(4).unwrap();
+    let group = BufGroup::builder(256, 16).register(&mut ring).unwrap();
+    let mut pairs: Vec<_> = (0..3)
+        .map(|_| {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            (Arc::new(ours), theirs, Vec::new())
+        })
+        .collect();
+    for (number, (_, theirs, _)) in pairs.iter_mut().enumerate() {
+        theirs.write_all(&data(number, 1000)).unwrap();
+    }
+    let mut stopped = 0;
+    while pairs.iter().any(|(.., got)| got.len() < 1000) {
+        let mut streams: Vec<_> = pairs
+            .iter()
+            .map(|(ours, ..)| {
+                let receive = op::RecvMultishot::new(ours.clone(), &group);
+                ring.push_multishot(receive).unwrap()
+            })
+            .collect();
+        ring.submit().unwrap();
+        for ((.., got), stream) in pairs.iter_mut().zip(&mut streams) {
+            while got.len() < 1000 {
+                let Some(item) = ring.next(stream).unwrap() else {
+                    break;
+                };
+                got.extend_from_slice(&item.unwrap());
+            }
+        }
+        for stream in streams {
+            if let Ok(ended) = stream.finish() {
+                assert_eq!(ended.end, End::Stopped);
+                stopped += 1;
+            }
+        }
+        while !ring.is_empty() {
+            let nop = ring.push(op::Nop::new()).unwrap();
+            ring.wait(nop).unwrap().unwrap();
+        }
+    }
+    for (number, (.., got)) in pairs.iter().enumerate() {
+        assert_eq!(*got, data(number, 1000));
+    }
+    let overflowed = stopped > 0 || differs("a stream that a full queue stops", (6, 12));
+    assert!(overflowed, "the queue has not overflowed");
+    assert_eq!(group.available(), 256);
+}
+
 /// Reads, of files and of pipes.
 #[test]
 fn reads_into_lent_buffers() {

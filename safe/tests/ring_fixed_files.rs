@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod support {
+    pub(crate) mod closed;
     pub(crate) mod older;
     pub(crate) mod run;
 }
@@ -15,7 +16,8 @@ use std::os::unix::net::UnixStream;
 use safe::uring::op::{self, Error};
 use safe::uring::raw::types::OpenFlags;
 use safe::uring::{FixedFd, Reason, Ring};
-use support::older::{here, kernel};
+use support::closed::{ends, has_ended};
+use support::older::here;
 use support::run::{file, pattern, ring, run};
 
 #[track_caller]
@@ -28,27 +30,6 @@ fn fixed_pair(ring: &mut Ring) -> (UnixStream, FixedFd) {
     let (reader, writer) = UnixStream::pair().expect("sockets");
     let fixed = ring.register_file(writer).expect("a free slot");
     (reader, fixed)
-}
-
-/// Whether the other end is closed, of a pair without data.
-fn has_ended(mut reader: &UnixStream) -> bool {
-    reader.set_nonblocking(true).expect("set");
-    let answer = reader.read(&mut [0]);
-    reader.set_nonblocking(false).expect("set");
-    match answer {
-        Ok(0) => true,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => false,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Waits for the other end to be closed, which some kernels do a moment later.
-fn ends(mut reader: &UnixStream) -> bool {
-    if kernel() >= (6, 10) {
-        return has_ended(reader);
-    }
-    reader.set_nonblocking(false).expect("set");
-    reader.read(&mut [0]).is_ok_and(|bytes| bytes == 0)
 }
 
 #[test]

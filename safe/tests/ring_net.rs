@@ -59,7 +59,7 @@ fn errno<T: Debug>(result: Result<T, op::Error>) -> i32 {
 fn a_connection(family: Family, address: Addr) {
     let mut ring = ring();
     let server = run(&mut ring, op::Socket::new(family, op::SocketType::STREAM)).unwrap();
-    let bound = run(&mut ring, op::Bind::new(server, address.clone()));
+    let bound = run(&mut ring, op::Bind::new(server, address));
     if here("BIND", (6, 11), bound.result).is_none() {
         return;
     }

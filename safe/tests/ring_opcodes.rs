@@ -75,6 +75,7 @@ fn built() -> Vec<(u8, &'static str)> {
         once::<op::Shutdown<File>>(),
         once::<op::Send<File, Buf>>(),
         once::<op::SendZc<File, Buf>>(),
+        once::<op::SendBundle<File, Buf>>(),
         once::<op::SendMsg<File, Buf, 1>>(),
         once::<op::SendMsgZc<File, Buf, 1>>(),
         once::<op::Recv<File, Buf>>(),

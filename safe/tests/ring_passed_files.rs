@@ -5,15 +5,19 @@
 
 #[expect(dead_code, reason = "shared with tests that use the rest")]
 mod support {
+    pub(crate) mod closed;
+    pub(crate) mod older;
     pub(crate) mod run;
 }
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::mem;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use safe::uring::{FixedFd, Mailbox, Reason, Ring, op};
+use support::closed::{ends, has_ended};
+use support::older::differs;
 use support::run::{file, ring, run};
 
 /// A ring with automatic slots alone, and where to pass files to it.
@@ -28,17 +32,6 @@ fn receiver(slots: u32) -> (Ring, Mailbox) {
 fn fixed_pair(ring: &mut Ring) -> (UnixStream, FixedFd) {
     let (reader, writer) = UnixStream::pair().expect("sockets");
     (reader, ring.register_file(writer).expect("a free slot"))
-}
-
-/// Whether the other end is closed everywhere, of a pair without data.
-fn has_ended(mut reader: &UnixStream) -> bool {
-    reader.set_nonblocking(true).expect("set");
-    let answer = reader.read(&mut [0]);
-    match answer {
-        Ok(0) => true,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => false,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Passes the file, and answers the errno, 0 for none.
@@ -98,7 +91,7 @@ fn both_have_the_file_and_it_is_closed_with_the_last() {
     assert_eq!((&reader).read(&mut [0; 2]).expect("read"), 1);
     drop(file);
     to.submit().expect("submitted");
-    assert!(has_ended(&reader));
+    assert!(ends(&reader));
 }
 
 #[test]
@@ -156,7 +149,7 @@ fn what_cannot_be_passed_stays() {
     drop(fixed);
     from.submit().expect("submitted");
     drop(to);
-    assert!(has_ended(&reader));
+    assert!(ends(&reader));
 }
 
 /// However the receiver ends, what it has not taken is closed with it, and the sender is told what happened.
@@ -198,7 +191,7 @@ fn a_receiver_that_goes_away_keeps_nothing_open() {
         drop(fixed);
         drop(from);
         // The mailbox alone keeps nothing.
-        assert!(has_ended(&reader), "round {round}");
+        assert!(ends(&reader), "round {round}");
         drop(mailbox);
     }
 }
@@ -217,9 +210,12 @@ fn a_receiver_whose_thread_is_gone() {
     .join()
     .expect("a mailbox");
     let errno = pass(&mut from, &mailbox, &fixed);
+    if errno == 0 && differs("a message to a thread that is gone", (6, 12)) {
+        return;
+    }
     assert_ne!(errno, 0);
     drop((fixed, from));
-    assert!(has_ended(&reader));
+    assert!(ends(&reader));
 }
 
 #[test]

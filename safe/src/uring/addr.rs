@@ -32,6 +32,7 @@ impl Family {
 /// It is made from the addresses of the standard library, and turns into them.
 ///
 /// ```
+/// #![forbid(unsafe_code)]
 /// use std::net::SocketAddr;
 ///
 /// use safe::uring::{Addr, Family};

@@ -25,7 +25,7 @@ use std::rc::Rc;
 
 pub use self::lent::{Bundle, Lent};
 use self::memory::Memory;
-use self::number::Number;
+pub(super) use self::number::Number;
 use super::Ring;
 use super::op::Cqe;
 use super::raw::buf_ring::{BufRing, Error, Ledger, MAX_ENTRIES, MAX_KERNEL_MEMORY_GROUP};
@@ -108,6 +108,13 @@ struct Buffer {
 /// The numbers of groups that are gone, and which the kernel still has. Of one ring.
 #[derive(Clone, Default)]
 pub(super) struct Retired(Rc<RefCell<Vec<Number>>>);
+
+impl Retired {
+    /// Keeps the number of a group that is gone until the kernel has forgotten it too.
+    pub(super) fn add(&self, number: Number) {
+        self.0.borrow_mut().push(number);
+    }
+}
 
 impl BufGroupBuilder {
     /// Lets the kernel allocate the ring in which it finds the buffers, not the process. Since Linux 6.4.
@@ -196,7 +203,7 @@ impl BufGroupBuilder {
     }
 }
 
-fn explained(error: Error) -> io::Error {
+pub(super) fn explained(error: Error) -> io::Error {
     let kind = match &error {
         Error::Memory(source) | Error::Register(source) => source.kind(),
         Error::Unsupported(_) => io::ErrorKind::Unsupported,
@@ -359,7 +366,7 @@ impl State {
 impl Drop for Inner {
     fn drop(&mut self) {
         if let (Some(number), true) = (self.number.take(), self.process.is_current()) {
-            self.retired.0.borrow_mut().push(number);
+            self.retired.add(number);
         }
     }
 }
@@ -377,7 +384,7 @@ impl Debug for BufGroup {
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// Has the kernel forget the groups that are gone.
-    fn unregister_retired(&mut self) {
+    pub(super) fn unregister_retired(&mut self) {
         let submitter = self.raw.submitter();
         self.retired
             .0

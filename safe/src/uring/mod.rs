@@ -26,13 +26,20 @@
 //! table, of a capacity that is chosen when the ring is made; pushing and taking allocate nothing. What does not
 //! fit comes back as [`Rejected`].
 //!
+//! # Memory that is shared with the kernel
+//!
+//! Buffers can be [registered](Ring::register_buffers) once and lent piece by piece; the kernel can
+//! [pick](BufGroup) one when there is data, or be given [many to send](SendQueue); a network device can write into memory
+//! of the [program's](RecvQueue). Whoever has a piece of it keeps the whole, also when the ring is gone; a
+//! [`Chunk`] keeps even the kernel's part of the ring, which when it ends takes back what it has lent.
+//!
 //! # Chains, and time
 //!
 //! [`op::link`] and [`op::hard_link`] make values of operations that begin one after the other, [`op::with_timeout`]
 //! cancels one that takes too long, [`op::drain`] waits for all before: [`Ring::push_chain`] shows the kernel all of
 //! such a chain at once, [`Ring::wait_chain`] tells who failed and who was cancelled. [`Ring::wait_timeout`],
 //! [`Ring::wait_any`] and [`Ring::wait_for`] wait for some time, for the first of many, or for a number of them.
-//! [`Ring::mailbox`] is for messages from other rings and threads; a ring is [`AsFd`](std::os::fd::AsFd), for use in
+//! [`Ring::mailbox`] is for messages and [files](op::PassFile) from other rings and threads; a ring is [`AsFd`](std::os::fd::AsFd), for use in
 //! other loops.
 //!
 //! # What happens when ...
@@ -42,7 +49,7 @@
 //! | a ticket is dropped | the operation is cancelled, and goes on to belong to the ring until it is over; its result is dropped: a descriptor is closed, a lent buffer goes home. [`Ticket::detach`] lets it go on instead |
 //! | a ticket is forgotten | as before, without cancelling; its place in the ring stays taken |
 //! | a scope ends, or panics | what is still in flight is cancelled and waited for. What a scope borrowed cannot be leaked: if it cannot be waited for, the process is aborted; also if dropping a result panics meanwhile |
-//! | the ring is dropped | everything is submitted, cancelled (again and again, if need be) and waited for, which takes as long as the slowest operation that cannot be cancelled. If the kernel cannot be asked, everything is leaked. Nothing is ever freed while it may be in use |
+//! | the ring is dropped | everything is submitted, cancelled (again and again, if need be) and waited for, which takes as long as the slowest operation that cannot be cancelled: data of a zero-copy send that lies in the socket, until the peer has taken it. If the kernel cannot be asked, everything is leaked. Nothing is ever freed while it may be in use |
 //! | the ring is forgotten | everything in it is leaked, and the kernel goes on |
 //! | code of yours panics, in a `Drop` for instance | the ring stays usable. A panic while an operation is being pushed leaks it, and its place; one while the ring is being dropped leaks the ring |
 //! | the process forks | the child gets [`RingError::Forked`](crate::error::RingError::Forked), and can drop the ring without harm; the operations are its parent's. Results that were there before the fork are in both. A scope that the child leaves waits for nothing, and leaks its copy of what was pushed there |
@@ -83,6 +90,7 @@ mod recv_queue;
 mod rejected;
 mod ring;
 mod scope;
+mod send_queue;
 mod setup;
 mod signals;
 mod stored;
@@ -104,6 +112,7 @@ pub use recv_queue::{Chunk, RecvQueue, RecvQueueBuilder};
 pub use rejected::{Reason, Rejected};
 pub use ring::Ring;
 pub use scope::{Scope, ScopedTicket};
+pub use send_queue::SendQueue;
 pub use setup::{Setup, SetupBuilder};
 pub use signals::SignalSet;
 pub use stream::Stream;

@@ -14,11 +14,11 @@ static USED: [AtomicU32; 65536 / WORD as usize] =
 /// The number of a group. It is free again when this is dropped: once the kernel does not know the group any more,
 /// or can be told of it no more, and no handle to it is left.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Number(u16);
+pub(in crate::uring) struct Number(u16);
 
 impl Number {
     /// The lowest free number, if that is at most `most`.
-    pub(super) fn take(most: u16) -> Option<Self> {
+    pub(in crate::uring) fn take(most: u16) -> Option<Self> {
         for (index, word) in (0u32..).zip(&USED) {
             let mut seen = word.load(Ordering::Relaxed);
             while seen != u32::MAX {
@@ -42,7 +42,7 @@ impl Number {
         None
     }
 
-    pub(super) fn get(&self) -> u16 {
+    pub(in crate::uring) fn get(&self) -> u16 {
         self.0
     }
 }

@@ -36,6 +36,7 @@ mod register_file;
 mod ring_message;
 mod select;
 mod send;
+mod send_bundle;
 mod socket;
 mod sockopt;
 mod space;
@@ -85,6 +86,7 @@ pub use select::{
     ReadMultishot, ReadSelect, RecvBundle, RecvBundleMultishot, RecvMultishot, RecvSelect,
 };
 pub use send::{Send, SendTo, SendZc, Sent};
+pub use send_bundle::{Bundled, SendBundle};
 pub use socket::{Bind, Connect, Listen, Shutdown, Socket, SocketType};
 pub use sockopt::{
     BytesToReceive, BytesToSend, GetSockName, GetSockOpt, SetSockOpt, SockOpt, SockOptValue,

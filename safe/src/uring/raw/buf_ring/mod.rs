@@ -249,6 +249,12 @@ impl BufRing {
         unsafe { self.producer.push(buf) };
     }
 
+    /// Takes back all that the kernel has not used up: its head is `head`, and no request is there that could pick a
+    /// buffer.
+    pub(in crate::uring) fn restart(&mut self, head: u16) {
+        self.producer.restart(head);
+    }
+
     /// Shows the kernel all buffers that were pushed. One store, however many they are.
     #[inline]
     pub fn publish(&mut self) {

@@ -95,6 +95,11 @@ impl<M: Memory, O: Orders> Producer<M, O> {
         self.tail.wrapping_sub(self.published)
     }
 
+    /// Forgets what is in the ring: the next slot to fill is that of `tail`.
+    pub(super) fn restart(&mut self, tail: u16) {
+        self.tail = tail;
+    }
+
     /// Fills the next slot.
     ///
     /// # Safety

@@ -2,9 +2,11 @@
 //! allocates it.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 
 use uring_sys::{io_uring_buf_reg, io_uring_buf_status};
 
+use super::with;
 use crate::uring::raw::Submitter;
 
 impl Submitter<'_> {
@@ -127,4 +129,16 @@ impl Submitter<'_> {
         unsafe { self.target().with(opcode, &mut status, 1) }?;
         Ok(status.head)
     }
+}
+
+/// As [`Submitter::register_pbuf_status`], by a descriptor of the ring.
+pub(in crate::uring) fn pbuf_head(ring: BorrowedFd<'_>, bgid: u16) -> io::Result<u32> {
+    let mut status = io_uring_buf_status {
+        buf_group: bgid.into(),
+        ..Default::default()
+    };
+    let opcode = uring_sys::IORING_REGISTER_PBUF_STATUS;
+    // SAFETY: the struct is what the operation takes and fills, within the call.
+    unsafe { with(ring, opcode, &mut status, 1) }?;
+    Ok(status.head)
 }

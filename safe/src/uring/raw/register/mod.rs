@@ -59,6 +59,7 @@ mod zcrx;
 mod tests;
 
 pub use bpf_filter::{BpfFilter, filter_task};
+pub(in crate::uring) use buf_ring::pbuf_head;
 pub use files::SKIP_FILE;
 pub use mem_region::MemRegionFlags;
 pub use msg_ring::send_msg_ring;
@@ -174,6 +175,18 @@ impl<'a> Submitter<'a> {
     fn target(&self) -> Target<'a> {
         Target::Ring(*self)
     }
+}
+
+/// As [`Target::with`], on a ring by its descriptor: of one of whose `IoUring` nothing is at hand.
+///
+/// # Safety
+///
+/// As there.
+unsafe fn with<T>(ring: BorrowedFd<'_>, opcode: u32, arg: &mut T, nr_args: u32) -> io::Result<u32> {
+    let arg = ptr::from_mut(arg).cast();
+    // SAFETY: `arg` is valid for reads and writes; the rest by the caller's promise.
+    let result = unsafe { uring_sys::io_uring_register(ring.as_raw_fd(), opcode, arg, nr_args) };
+    u32::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
 }
 
 /// A length as the kernel counts: 32 bits, `EINVAL` beyond.

@@ -1,7 +1,7 @@
 //! Zero-copy receive: registering a hardware queue with its memory, and controlling it.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use uring_sys::{
@@ -9,6 +9,7 @@ use uring_sys::{
     zcrx_ctrl_arm_event,
 };
 
+use super::with;
 use crate::uring::raw::Submitter;
 
 impl Submitter<'_> {
@@ -125,14 +126,8 @@ impl Submitter<'_> {
 /// As [`Submitter::register_zcrx_flush`], by a descriptor of the ring.
 pub(in crate::uring) fn flush_zcrx(ring: BorrowedFd<'_>, zcrx_id: u32) -> io::Result<()> {
     let mut ctrl = command(zcrx_id, uring_sys::ZCRX_CTRL_FLUSH_RQ);
-    let opcode = uring_sys::IORING_REGISTER_ZCRX_CTRL;
-    let argument = ptr::from_mut(&mut ctrl).cast();
     // SAFETY: the struct is what the operation takes, and names no memory.
-    let result = unsafe { uring_sys::io_uring_register(ring.as_raw_fd(), opcode, argument, 0) };
-    match u32::try_from(result) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(io::Error::from_raw_os_error(-result)),
-    }
+    unsafe { with(ring, uring_sys::IORING_REGISTER_ZCRX_CTRL, &mut ctrl, 0) }.map(drop)
 }
 
 fn command(zcrx_id: u32, op: u32) -> zcrx_ctrl {
