@@ -41,18 +41,19 @@ pub fn write(out: &mut impl Write, heading: Heading<'_>, merged: &Merged) -> fmt
         "<div class=\"wide\"><table class=\"{class}\">\n<thead><tr>"
     )?;
     head(out, "item", "name", "")?;
-    head(
-        out,
-        "since",
-        "version",
-        "the first kernel of Linus Torvalds's with it",
-    )?;
+    head(out, "since", "version", "the first mainline kernel with it")?;
     if !alone {
         head(
             out,
             "works from",
             "version",
             "the first kernel here from which on all of x86-64 have it, at least in part",
+        )?;
+        head(
+            out,
+            "refused with",
+            "name",
+            "what kernels that lack something of it say",
         )?;
     }
     for (i, column) in merged.columns.iter().enumerate() {
@@ -73,12 +74,9 @@ pub fn write(out: &mut impl Write, heading: Heading<'_>, merged: &Merged) -> fmt
             Escaped(column.version.as_deref().unwrap_or_default())
         )?;
     }
-    head(
-        out,
-        if alone { "detail" } else { "refused with" },
-        "name",
-        "",
-    )?;
+    if alone {
+        head(out, "detail", "name", "")?;
+    }
     writeln!(out, "</tr></thead>")?;
     for item in &items {
         group(out, item, merged)?;
@@ -100,8 +98,8 @@ fn divider(merged: &Merged) -> String {
     let Some(at) = merged.columns.iter().position(|c| !c.is_series()) else {
         return String::new();
     };
-    // Three columns come before, and CSS counts from 1.
-    let place = at + 4;
+    // Four columns come before, and CSS counts from 1.
+    let place = at + 5;
     let rule = "{ border-left: 2px solid var(--s) }";
     format!("\n.several :is(td, th):nth-child({place}) {rule}")
 }
@@ -149,7 +147,12 @@ fn group(out: &mut impl Write, item: &Item<'_>, merged: &Merged) -> fmt::Result 
     if columns > 1 {
         let start = item.works_from(merged);
         let start = start.map_or_else(|| "–".to_owned(), |start| start.text(merged));
-        write!(out, "<td>{}</td>", Escaped(&start))?;
+        let reasons = item.refusals(merged).join("; ");
+        let (start, reasons) = (Escaped(&start), Escaped(&reasons));
+        write!(
+            out,
+            "<td>{start}</td><td class=\"detail\" title=\"{reasons}\">{reasons}</td>"
+        )?;
     }
     for column in 0..columns {
         cell(out, item.mark(column), &item.details(column).join("\n"))?;
@@ -158,13 +161,6 @@ fn group(out: &mut impl Write, item: &Item<'_>, merged: &Merged) -> fmt::Result 
         let cases = item.rows.len();
         let word = if cases == 1 { "case" } else { "cases" };
         write!(out, "<td>{cases} {word}</td>")?;
-    } else {
-        let reasons = item.refusals(merged).join("; ");
-        let reasons = Escaped(&reasons);
-        write!(
-            out,
-            "<td class=\"detail\" title=\"{reasons}\">{reasons}</td>"
-        )?;
     }
     writeln!(out, "</tr>")?;
     for row in &item.rows {
@@ -184,7 +180,7 @@ fn case(out: &mut impl Write, row: &Row, columns: usize) -> fmt::Result {
         answer.map_or("", |answer| answer.detail.as_str())
     };
     if columns > 1 {
-        write!(out, "<td></td>")?;
+        write!(out, "<td></td><td></td>")?;
     }
     for column in 0..columns {
         // Said beside it, it need not be a tooltip.
@@ -193,8 +189,6 @@ fn case(out: &mut impl Write, row: &Row, columns: usize) -> fmt::Result {
     }
     if columns == 1 {
         write!(out, "<td class=\"detail\">{}</td>", Escaped(detail(0)))?;
-    } else {
-        write!(out, "<td></td>")?;
     }
     writeln!(out, "</tr>")
 }

@@ -122,7 +122,8 @@ impl Sources<'_> {
     }
 }
 
-fn parsed(series: &str) -> Result<Version> {
+/// The version that is meant by a series.
+pub(super) fn parsed(series: &str) -> Result<Version> {
     match Version::parse(series) {
         Some(version) => Ok(version),
         None => bail!("{series:?} is no kernel series: 6.12"),

@@ -79,10 +79,10 @@ fn areas_table(out: &mut String, items: &[Item<'_>], merged: &Merged) -> fmt::Re
         .collect();
     writeln!(
         out,
-        "| item | since | works from | {} | refused with |",
+        "| item | since | works from | refused with | {} |",
         names.join(" | ")
     )?;
-    writeln!(out, "|---|---|---|{}---|", ":-:|".repeat(names.len()))?;
+    writeln!(out, "|---|---|---|---|{}", ":-:|".repeat(names.len()))?;
     for item in items {
         let marks: Vec<&str> = (0..names.len()).map(|i| item.mark(i).symbol()).collect();
         let start = item.works_from(merged);
@@ -92,8 +92,8 @@ fn areas_table(out: &mut String, items: &[Item<'_>], merged: &Merged) -> fmt::Re
             name(item.name),
             item.since(),
             start.map_or_else(|| "–".to_owned(), |start| start.text(merged)),
-            marks.join(" | "),
-            cell(&item.refusals(merged).join("; "))
+            cell(&item.refusals(merged).join("; ")),
+            marks.join(" | ")
         )?;
     }
     writeln!(out)
@@ -168,7 +168,7 @@ mod tests {
         };
         let page = page(heading, &merged).unwrap();
         for line in [
-            "| `IORING_OP_FUTEX_WAIT` | 6.7 | 6.12 | ○ | ✔ | EINVAL |",
+            "| `IORING_OP_FUTEX_WAIT` | 6.7 | 6.12 | EINVAL | ○ | ✔ |",
             "| 5.10 | 5.10.1 | x86_64 | 0 | 1 | 0 | 0 | **trouble**: a\\|b |",
         ] {
             assert!(page.lines().any(|other| other == line), "{line}\n{page}");

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::Args;
 use super::arch::{ARCHES, Arch, X86_64, named};
-use super::kernels::SERIES;
+use super::kernels::{SERIES, parsed};
 
 /// A kernel to run, and so a column of the table.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     };
     let mut wanted = Vec::new();
     for series in series {
+        parsed(series)?;
         wanted.push(Wanted {
             name: series.to_owned(),
             arch: &X86_64,
@@ -50,6 +51,7 @@ pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>> {
         });
     }
     for path in &args.kernel {
+        ensure!(path.is_file(), "{} is no file", path.display());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         wanted.push(Wanted {
             name: name.into_owned(),
@@ -59,7 +61,10 @@ pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     }
     for text in arches {
         let (arch, kernel) = match text.split_once(':') {
-            Some((arch, series)) => (named(arch)?, Which::Series(series.to_owned())),
+            Some((arch, series)) => {
+                parsed(series)?;
+                (named(arch)?, Which::Series(series.to_owned()))
+            }
             None => (named(text)?, Which::Newest),
         };
         ensure!(
@@ -72,6 +77,10 @@ pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>> {
             arch,
             kernel,
         });
+    }
+    for (i, one) in wanted.iter().enumerate() {
+        let twice = wanted[..i].iter().any(|other| other.name == one.name);
+        ensure!(!twice, "two kernels are called {}", one.name);
     }
     Ok(wanted)
 }
@@ -108,15 +117,27 @@ mod tests {
             names("--arch i686,s390x:6.12").unwrap(),
             ["i686", "s390x:6.12"]
         );
-        assert_eq!(names("--kernel /tmp/bzImage").unwrap(), ["bzImage"]);
+        let image = tempfile::NamedTempFile::new().unwrap();
+        let path = image.path().to_str().unwrap();
+        let name = image.path().file_name().unwrap().to_str().unwrap();
+        assert_eq!(names(&format!("--kernel {path}")).unwrap(), [name]);
         assert_eq!(names("").unwrap().len(), SERIES.len() + ARCHES.len());
         assert_eq!(names("--arch all").unwrap().len(), ARCHES.len());
     }
 
     #[test]
     fn what_does_not_exist_is_refused() {
-        let error = names("--arch vax").unwrap_err().to_string();
-        assert!(error.contains("s390x"), "{error}");
-        assert!(names("--arch i686:6.12").is_err());
+        let table = [
+            ("--arch vax", "s390x"),
+            ("--arch i686:6.12", "own kernel"),
+            ("--arch s390x:six", "no kernel series"),
+            ("--kernels six", "no kernel series"),
+            ("--kernel /nonexistent/bzImage", "is no file"),
+            ("--kernels 6.12,6.12", "two kernels are called 6.12"),
+        ];
+        for (line, expected) in table {
+            let error = names(line).unwrap_err().to_string();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
     }
 }
