@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use claim::report;
 use safe::aio::{Context, op};
 
-const BYTES: usize = 8 << 20;
+const BYTES: usize = 4 << 20;
 const BUFFER: usize = 16 << 10;
 
 /// Passes on what comes from one connection to another, until the end. A context comes back, as its end is no part of it:
@@ -114,7 +114,7 @@ fn main() -> io::Result<()> {
         "the fused proxy takes one system call a loop",
         others * 10 < loops,
         format_args!(
-            "{loops} io_submit and {others} others for 8 MiB; with read and write {} in {} loops",
+            "{loops} io_submit and {others} others for 4 MiB; with read and write {} in {} loops",
             without.values().sum::<u64>(),
             plain_loops.copied().unwrap_or(0),
         ),
@@ -132,7 +132,7 @@ fn main() -> io::Result<()> {
         "and is a bit faster",
         with_aio < without,
         format_args!(
-            "8 MiB in {with_aio:.1?}, with read and write in {without:.1?}: the best of five"
+            "4 MiB in {with_aio:.1?}, with read and write in {without:.1?}: the best of five"
         ),
     );
     Ok(())

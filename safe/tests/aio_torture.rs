@@ -228,7 +228,7 @@ impl Numbers {
 
 /// Reads, polls and cancels in flight together, of which some tickets are dropped, and some results left.
 fn a_long_mixed_run_loses_nothing(kind: &str) {
-    // `AIO_OPERATIONS=120000000`, optimised, keeps a disk busy for about ten minutes.
+    // `AIO_OPERATIONS=30000000`, optimised, keeps a disk busy for some minutes.
     let operations = std::env::var("AIO_OPERATIONS");
     let operations: u64 = operations.map_or(60_000, |count| count.parse().expect("a number"));
     const PART: usize = 16 << 10;
