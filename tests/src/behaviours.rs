@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn each_behaviour_is_shown_by_cases_that_are_there() {
-        let ids: BTreeSet<&str> = catalogue().iter().map(|case| case.id).collect();
+        let ids: BTreeSet<&str> = catalogue().iter().map(|case| case.base()).collect();
         for (list, behaviours) in [("io_uring", &URING[..]), ("native AIO", &AIO[..])] {
             for (line, behaviour) in (1..).zip(behaviours) {
                 match behaviour.shown {
