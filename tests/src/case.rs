@@ -130,6 +130,12 @@ impl Case {
         self.id.split_once('@').map_or(self.id, |(base, _)| base)
     }
 
+    /// Whether it feeds its items bad input, and does nothing else: the last part of its id has the word `bad`.
+    pub fn is_bad(&self) -> bool {
+        let last = self.base().rsplit('/').next().unwrap_or_default();
+        last.split(['-', '_']).any(|word| word == "bad")
+    }
+
     /// The item that the case is mainly about.
     pub fn item(&self) -> &'static str {
         self.items.first().copied().unwrap_or_default()

@@ -23,6 +23,11 @@ pub struct Deviation {
     pub reason: &'static str,
 }
 
+/// Before every kernel: where a deviation begins that has no first one.
+pub const FIRST_OF_ALL: Version = Version::new(0, 0, 0);
+/// After every kernel: where a deviation ends that no kernel does without.
+pub const LAST_OF_ALL: Version = Version::new(u16::MAX, 0, 0);
+
 /// How a kernel differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -85,6 +90,7 @@ const KERNELS: &[Deviation] = &[
     in_5_10("uring/op/files_update/slots"),
     in_5_10("uring/op/openat/direct"),
     in_5_10("uring/op/send/waitall"),
+    in_5_10("uring/ring/poll_remove"),
     lacking(
         "uring/register/files2/tag-unregister",
         (5, 10, 162),

@@ -279,6 +279,50 @@ mod tests {
     }
 
     #[test]
+    fn a_deviation_of_one_file_system_is_none_of_another() {
+        let lacking = [Deviation {
+            subject: "uring/op/read/eof@btrfs",
+            from: FIRST,
+            before: NEW,
+            kind: Kind::Lacking,
+            reason: "Btrfs has it not",
+        }];
+        let on = |id, answer: Run| judge(&Case { id, ..CASE }, FIRST, &lacking, answer, &[]).0;
+        let refused = || unsupported(libc::EINVAL);
+        let (btrfs, xfs) = ("uring/op/read/eof@btrfs", "uring/op/read/eof@xfs");
+        assert_eq!(on(btrfs, refused()), Outcome::Unsupported);
+        assert_eq!(on(btrfs, pass()), Outcome::Fail, "listed, and not there");
+        assert_eq!(on(xfs, refused()), Outcome::Fail, "there, and not listed");
+        assert_eq!(on(xfs, pass()), Outcome::Pass);
+        assert_eq!(
+            judge(&Case { id: btrfs, ..CASE }, NEW, &lacking, refused(), &[]).0,
+            Outcome::Fail,
+            "another kernel"
+        );
+    }
+
+    #[test]
+    fn the_narrowest_deviation_counts() {
+        let of = |subject, kind| Deviation {
+            subject,
+            from: FIRST,
+            before: NEW,
+            kind,
+            reason: "listed",
+        };
+        let both = [
+            of("IORING_OP_READ", Kind::Lacking),
+            of("uring/op/read/eof", Kind::Backported),
+        ];
+        assert_eq!(judge(&CASE, FIRST, &both, pass(), &[]).0, Outcome::Pass);
+        let on_xfs = Case {
+            id: "uring/op/read/eof@xfs",
+            ..CASE
+        };
+        assert_eq!(judge(&on_xfs, FIRST, &both, pass(), &[]).0, Outcome::Pass);
+    }
+
+    #[test]
     fn a_pass_shows_its_notes_and_its_deviation() {
         let backport = [Deviation::backport("IORING_OP_READ", OLD, "backported")];
         let notes = ["one".to_owned(), "two".to_owned()];

@@ -274,6 +274,7 @@ pub(crate) fn enter(
     Ok(folder)
 }
 
+/// Mounts as mount(2) does, without data.
 fn mount(source: &CStr, place: &CStr, kind: Option<&CStr>, flags: libc::c_ulong) -> io::Result<()> {
     let kind = kind.map_or(ptr::null(), CStr::as_ptr);
     // SAFETY: the strings end with NUL and live until the call has returned; no data is passed.

@@ -128,8 +128,9 @@ mod tests {
                 let Some(first) = names.get(item) else {
                     panic!("{}: no {item}", case.id)
                 };
+                // An older kernel knows nothing of a newer item, which is bad input too.
                 assert!(
-                    first.is_none_or(|first| first <= since),
+                    case.is_bad() || first.is_none_or(|first| first <= since),
                     "{}: {item} is newer",
                     case.id
                 );

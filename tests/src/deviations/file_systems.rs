@@ -1,6 +1,6 @@
 //! What a file system lacks of what an operation can ask for, on the kernels that were seen.
 
-use super::{Deviation, Kind};
+use super::{Deviation, FIRST_OF_ALL, Kind, LAST_OF_ALL};
 use crate::kernel::Version;
 
 pub(super) const FILE_SYSTEMS: &[Deviation] = &[
@@ -58,8 +58,8 @@ const NOT_ATOMIC: &str = "the file system has no RWF_ATOMIC";
 
 const NO_DIRECT: &str = "tmpfs has no O_DIRECT before 6.6";
 
-const FIRST: (u16, u16) = (0, 0);
-const LAST: (u16, u16) = (u16::MAX, 0);
+const FIRST: (u16, u16) = (FIRST_OF_ALL.major, 0);
+const LAST: (u16, u16) = (LAST_OF_ALL.major, 0);
 
 /// What no kernel has that was seen.
 const fn never(subject: &'static str, reason: &'static str) -> Deviation {

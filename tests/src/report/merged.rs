@@ -156,9 +156,20 @@ impl<'a> Item<'a> {
             .unwrap_or_default()
     }
 
-    /// What a column answered.
+    /// What a column answered. What one file system lacks and another has is no part that the kernel refuses.
     pub fn mark(&self, column: usize) -> Mark {
-        Mark::of_all(self.rows.iter().map(|row| row.mark(column)))
+        Mark::of_all(self.rows.iter().map(|row| match row.mark(column) {
+            Mark::Refused if self.works_elsewhere(row, column) => Mark::Whole,
+            mark => mark,
+        }))
+    }
+
+    /// Whether the same case works on another file system.
+    fn works_elsewhere(&self, row: &Row, column: usize) -> bool {
+        let base = |row: &Row| Some(row.id.split_once('@')?.0.to_owned());
+        let case = base(row);
+        let mut others = self.rows.iter();
+        case.is_some() && others.any(|o| base(o) == case && o.mark(column) == Mark::Whole)
     }
 
     /// The first kernel of a series from which on all of them have it, at least in part; nothing if the newest has not.
@@ -465,6 +476,25 @@ pub(crate) mod tests {
     fn refusals_are_told_once_and_without_the_version() {
         let merged = sample();
         assert_eq!(merged.items()[0].refusals(&merged), ["unsupported <5.19>"]);
+    }
+
+    #[test]
+    fn what_one_file_system_lacks_the_kernel_has() {
+        use Outcome::{Pass, Unsupported};
+        let on = |id, outcome| case(id, "IORING_OP_FALLOCATE", "5.6", outcome);
+        let mut merged = Merged::default();
+        let tmpfs = on("uring/op/fallocate/insert@tmpfs", Unsupported);
+        merged.add(
+            column("7.3"),
+            &[on("uring/op/fallocate/insert@xfs", Pass), tmpfs.clone()],
+        );
+        merged.add(column("tmpfs"), &[tmpfs]);
+        let items = merged.items();
+        assert_eq!(items.len(), 1);
+        assert_eq!(
+            [items[0].mark(0), items[0].mark(1)],
+            [Mark::Whole, Mark::Refused]
+        );
     }
 
     #[test]

@@ -37,12 +37,6 @@ pub(super) fn rules(text: &str) -> Result<Vec<(&str, Rule<'_>)>> {
         .collect()
 }
 
-/// Whether a case feeds its items bad input, and does nothing else: the last part of its id has the word `bad`.
-fn is_bad(case: &Case) -> bool {
-    let last = case.base().rsplit('/').next().unwrap_or_default();
-    last.split(['-', '_']).any(|word| word == "bad")
-}
-
 /// What is wrong, item by item. `items` are those that must have evidence.
 pub(super) fn faults<'a>(
     cases: &[&Case],
@@ -51,7 +45,7 @@ pub(super) fn faults<'a>(
 ) -> Vec<(String, &'static str)> {
     let (mut good, mut bad) = (BTreeSet::<&str>::new(), BTreeSet::<&str>::new());
     for case in cases.iter().filter(|case| !super::is_announcement(case)) {
-        let to = if is_bad(case) { &mut bad } else { &mut good };
+        let to = if case.is_bad() { &mut bad } else { &mut good };
         to.extend(case.items);
     }
     let ids: BTreeSet<&str> = cases.iter().map(|case| case.base()).collect();
@@ -149,9 +143,17 @@ mod tests {
         }
     }
 
+    /// Cases, an item, the rules, and the faults that there are.
+    type Row<'a> = (
+        &'a [&'a Case],
+        &'a str,
+        &'a [(&'a str, Rule<'a>)],
+        &'a [&'a str],
+    );
+
     #[test]
     fn an_item_needs_both_kinds_of_evidence() {
-        let table: &[(&[&Case], &str, &[(&str, Rule<'_>)], &[&str])] = &[
+        let table: &[Row<'_>] = &[
             (&[&GOOD, &BAD], "A", &[], &[]),
             (&[&GOOD], "A", &[], &["no case feeds it bad input"]),
             (&[&BAD], "A", &[], &["no case makes it work on real data"]),

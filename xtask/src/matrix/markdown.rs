@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use conformance::deviations::{DEVIATIONS, Kind};
+use conformance::deviations::{DEVIATIONS, FIRST_OF_ALL, Kind, LAST_OF_ALL};
+use conformance::kernel::Version;
 use conformance::report::html::Heading;
 use conformance::report::merged::{Item, Mark, Merged};
 
@@ -111,7 +112,12 @@ fn deviations(out: &mut String) -> fmt::Result {
             Kind::Backported => "has it all the same",
             Kind::Lacking => "lacks it",
         };
-        let (from, before) = (deviation.from, deviation.before);
+        let bound = |version: Version, none| match version == none {
+            true => String::new(),
+            false => version.to_string(),
+        };
+        let from = bound(deviation.from, FIRST_OF_ALL);
+        let before = bound(deviation.before, LAST_OF_ALL);
         writeln!(
             out,
             "| {} | {from} | {before} | {kind} | {} |",

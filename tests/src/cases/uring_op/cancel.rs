@@ -345,9 +345,8 @@ fn working(cx: &mut Context) -> Run {
         .with(IOSQE_ASYNC)
         .tag(1)])?;
     let mut ended = None;
-    // A worker that has just taken the operation may not be found for a moment: then nothing has happened. Nor need
-    // anything come of it if it runs (EALREADY): where it would block, the worker may go on to wait by a poll, which
-    // the next cancellation finds.
+    // A worker that has just taken the operation may not be found for a moment, and one that is told before it waits may
+    // wait all the same: so it is told until it has ended.
     while ended.is_none() {
         ring.start(&[cancel(1, 0).tag(2)])?;
         loop {
@@ -355,9 +354,6 @@ fn working(cx: &mut Context) -> Run {
             if cqe.user_data == 2 {
                 let expected = [0, -libc::EALREADY, -libc::ENOENT].contains(&cqe.res);
                 ensure!(expected, "cancellation gave {}", Res(cqe.res));
-                if cqe.res == 0 && ended.is_none() {
-                    ended = Some(ring.wait()?);
-                }
                 break;
             }
             ended = Some(cqe);

@@ -192,9 +192,9 @@ fn uring_cmd128(cx: &mut Context) -> Run {
     from.write_all(b"hello")?;
     let mut byte = [0];
     to.peek(&mut byte)?;
-    // SAFETY: neither names memory.
     let mut run = |command| {
         let entry = UringCmd128::new(fd(&to), command).build();
+        // SAFETY: it names no memory.
         ring.run(unsafe { Kept::new(entry) })
     };
     ensure_eq!(cx.accepted(run(SOCKET_URING_OP_SIOCINQ)?.res)?, 5, "bytes");
