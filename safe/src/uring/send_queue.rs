@@ -23,6 +23,9 @@ use super::{Ring, RingId};
 use crate::buf::IoBuf;
 use crate::fork::Generation;
 
+/// The most buffers that the kernel takes at once.
+const AT_ONCE: usize = 256;
+
 /// Buffers that one operation sends, in their order: [`op::SendBundle`](super::op::SendBundle). Since Linux 6.10.
 ///
 /// What was not sent stays, and goes first the next time.
@@ -75,8 +78,8 @@ pub struct SendQueue<B> {
 }
 
 impl<B: IoBuf> SendQueue<B> {
-    /// An empty queue, with room for `buffers` (1 to 32768, rounded up to a power of two). The kernel sends up to 256 of
-    /// them with one operation.
+    /// An empty queue, with room for `buffers` (1 to 32768, rounded up to a power of two). One operation sends up to 256 of
+    /// them.
     ///
     /// # Errors
     ///
@@ -171,7 +174,7 @@ impl<B: IoBuf> SendQueue<B> {
         // The kernel's counter has 16 bits. Nobody has an operation with this group.
         self.ring.restart(head as u16);
         let mut begun = self.begun;
-        for (buf, id) in self.queued.iter().zip(0..) {
+        for (buf, id) in self.queued.iter().take(AT_ONCE).zip(0..) {
             // A push has looked at the length.
             let len = (buf.bytes_init() - begun) as u32;
             let at = buf.stable_ptr().wrapping_add(begun).cast_mut();

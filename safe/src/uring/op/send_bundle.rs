@@ -36,6 +36,8 @@ pub struct SendBundle<F, B> {
     flags: MsgFlags,
     how: SendRecvFlags,
     shown: bool,
+    /// The bytes of all completions so far: the kernel may go on with more buffers after one.
+    sent: usize,
 }
 
 impl<F: Handle, B: IoBuf> SendBundle<F, B> {
@@ -47,6 +49,7 @@ impl<F: Handle, B: IoBuf> SendBundle<F, B> {
             flags: MsgFlags::empty(),
             how: SendRecvFlags::empty(),
             shown: false,
+            sent: 0,
         }
     }
 
@@ -69,6 +72,7 @@ impl<F: Handle, B: IoBuf> SendBundle<F, B> {
 // the kernel cannot be told of them, the entry names nothing.
 unsafe impl<F: Handle, B: IoBuf> Operation for SendBundle<F, B> {
     const OPCODE: u8 = opcode::SendBundle::CODE;
+    const NOTES: bool = true;
 
     type Output = Bundled<F, B>;
 
@@ -76,7 +80,14 @@ unsafe impl<F: Handle, B: IoBuf> Operation for SendBundle<F, B> {
         self.queue.is_of(ring) && self.file.fits(ring)
     }
 
+    unsafe fn note(this: *mut Self, cqe: &mut Cqe) {
+        let bytes = usize::try_from(cqe.result).unwrap_or(0);
+        // SAFETY: by the caller's promise; the kernel does not know the field.
+        unsafe { (*this).sent += bytes };
+    }
+
     fn prepare(&mut self, entry: &mut Entry) {
+        self.sent = 0;
         // SAFETY: the value keeps the queue until the operation is over, and nobody else gets at it.
         let group = unsafe { self.queue.show() };
         self.shown = group.is_some();
@@ -90,11 +101,14 @@ unsafe impl<F: Handle, B: IoBuf> Operation for SendBundle<F, B> {
     }
 
     unsafe fn complete(mut self, cqe: Cqe) -> Self::Output {
-        let result = if self.shown {
-            Error::check(Self::OPCODE, cqe.result).map(|bytes| bytes as usize)
-        } else {
+        let result = if !self.shown {
             // What kernels without bundles answer, which are those that cannot tell how far they have come.
             Err(Error::of(Self::OPCODE, libc::EINVAL))
+        } else if self.sent > 0 {
+            // What ended it after that, the next one will meet too.
+            Ok(self.sent)
+        } else {
+            Error::check(Self::OPCODE, cqe.result).map(|bytes| bytes as usize)
         };
         self.queue.note(result.unwrap_or(0));
         Bundled {
