@@ -496,3 +496,12 @@ fn sets_of_signals() {
     );
     assert!(Signals::none().with(9999).is_err());
 }
+
+/// More operations than any kernel takes are refused, however few requests are asked for.
+#[test]
+fn a_capacity_beyond_all_kernels_is_refused() {
+    for capacity in [4_194_305, 1 << 31, u32::MAX] {
+        let error = Context::builder().requests(1).build(capacity).unwrap_err();
+        assert_eq!(error.raw_os_error(), libc::EINVAL);
+    }
+}

@@ -18,6 +18,9 @@ use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Table, Terms};
 /// How many events are taken at once.
 const BATCH: usize = 32;
 
+/// The most requests that a kernel takes, which are as many operations as make sense.
+const MOST: u32 = 4_194_304;
+
 /// An AIO context that owns what its operations use, until they are over.
 ///
 /// See the [module](super) for who owns what, and when.
@@ -80,6 +83,9 @@ impl ContextBuilder {
     ///
     /// As for [`Context::new`].
     pub fn build(self, capacity: u32) -> Result<Context, SetupError> {
+        if capacity > MOST {
+            return Err(SetupError::new(libc::EINVAL, capacity));
+        }
         Ok(Context {
             raw: ManuallyDrop::new(raw::Context::new(self.requests.unwrap_or(capacity))?),
             table: Shared::new(capacity),
