@@ -505,3 +505,25 @@ fn a_capacity_beyond_all_kernels_is_refused() {
         assert_eq!(error.raw_os_error(), libc::EINVAL);
     }
 }
+
+/// An eventfd hears of a poll that was cancelled in the kernel, and not of one that never got there.
+#[test]
+fn an_eventfd_counts_what_the_kernel_had() {
+    let mut context = Context::new(4).unwrap();
+    let eventfd = EventFd::new().unwrap();
+    for (submitted, cancel, counted) in [
+        (false, Cancel::Withdrawn, 0),
+        (true, Cancel::ResultFollows, 1),
+    ] {
+        let (silent, _peer) = UnixStream::pair().unwrap();
+        let poll = op::Poll::new(silent, PollFlags::IN).notify(&eventfd);
+        let ticket = context.push(poll).unwrap();
+        if submitted {
+            assert_eq!(context.submit().unwrap().accepted, 1);
+        }
+        assert_eq!(context.cancel(ticket.token()).unwrap(), cancel);
+        let done = context.wait(ticket).unwrap();
+        assert!(done.result.is_err_and(|error| error.is_cancelled()));
+        assert_eq!(eventfd.take().unwrap(), counted);
+    }
+}

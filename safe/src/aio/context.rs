@@ -55,7 +55,8 @@ pub struct Submitted {
 pub enum Cancel {
     /// The operation was still queued. Its result is there, and is `ECANCELED`.
     Withdrawn,
-    /// The poll was in flight. Its result is on its way, and is `ECANCELED`.
+    /// The poll was in flight. Its result is on its way, and is `ECANCELED`; unless the file became ready at that very
+    /// moment and the kernel was about to say so: then it is what the file is ready for.
     ResultFollows,
     /// The operation is over, or about to be: its result is that of its ordinary end.
     TooLate,
