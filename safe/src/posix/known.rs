@@ -38,17 +38,16 @@ struct Started {
 
 impl Blocks {
     /// The operations of a descriptor.
-    fn of(&self, fd: i32) -> impl Iterator<Item = &Started> {
-        let all = self.by_key.range((fd, 0)..=(fd, usize::MAX));
-        all.map(|(_, started)| started)
+    fn of(&self, fd: i32) -> impl Iterator<Item = (&(i32, usize), &Started)> {
+        self.by_key.range((fd, 0)..=(fd, usize::MAX))
     }
 }
 
 #[cfg(target_env = "gnu")]
 impl Started {
-    /// Whether it stands before `other` in their descriptor's queue, whatever has come to its end meanwhile.
-    fn is_before(&self, other: &Self) -> bool {
-        self.number < other.number && self.lowered <= other.lowered
+    /// Whether it stands before another in their descriptor's queue, whatever has come to its end meanwhile.
+    fn is_before(&self, number: u64, lowered: i32) -> bool {
+        self.number < number && self.lowered <= lowered
     }
 
     fn is_in_flight(&self) -> bool {
@@ -131,12 +130,28 @@ pub(super) fn remove(control: &Control) {
 /// meanwhile.
 #[cfg(target_env = "gnu")]
 pub(super) fn cancel_last<T>(control: &Control, cancel: impl FnOnce() -> T) -> Option<T> {
-    let blocks = known()?;
+    let mut blocks = known()?;
     let key = control.key();
-    let this = blocks.by_key.get(&key)?;
-    let is_last = blocks
-        .of(key.0)
-        .all(|other| other.number == this.number || other.is_before(this) || !other.is_in_flight());
+    let (number, lowered) = blocks
+        .by_key
+        .get(&key)
+        .map(|this| (this.number, this.lowered))?;
+    let (mut is_last, mut over) = (true, Vec::new());
+    for (&other_key, other) in blocks.of(key.0) {
+        if other.number == number {
+            continue;
+        }
+        if !other.is_in_flight() {
+            over.push(other_key);
+        } else if !other.is_before(number, lowered) {
+            is_last = false;
+            break;
+        }
+    }
+    // What was forgotten, nobody else takes out.
+    for key in over {
+        blocks.by_key.remove(&key);
+    }
     is_last.then(cancel)
 }
 
@@ -146,7 +161,7 @@ pub(super) fn cancel(fd: i32) -> Cancel {
     let blocks: Vec<Arc<dyn InFlight>> = known().map_or_else(Vec::new, |blocks| {
         blocks
             .of(fd)
-            .filter_map(|started| started.block.upgrade())
+            .filter_map(|(_, started)| started.block.upgrade())
             .collect()
     });
     let answers = blocks.iter().map(|block| block.control().cancel());
