@@ -496,3 +496,34 @@ fn sets_of_signals() {
     );
     assert!(Signals::none().with(9999).is_err());
 }
+
+/// More operations than any kernel takes are refused, however few requests are asked for.
+#[test]
+fn a_capacity_beyond_all_kernels_is_refused() {
+    for capacity in [4_194_305, 1 << 31, u32::MAX] {
+        let error = Context::builder().requests(1).build(capacity).unwrap_err();
+        assert_eq!(error.raw_os_error(), libc::EINVAL);
+    }
+}
+
+/// An eventfd hears of a poll that was cancelled in the kernel, and not of one that never got there.
+#[test]
+fn an_eventfd_counts_what_the_kernel_had() {
+    let mut context = Context::new(4).unwrap();
+    let eventfd = EventFd::new().unwrap();
+    for (submitted, cancel, counted) in [
+        (false, Cancel::Withdrawn, 0),
+        (true, Cancel::ResultFollows, 1),
+    ] {
+        let (silent, _peer) = UnixStream::pair().unwrap();
+        let poll = op::Poll::new(silent, PollFlags::IN).notify(&eventfd);
+        let ticket = context.push(poll).unwrap();
+        if submitted {
+            assert_eq!(context.submit().unwrap().accepted, 1);
+        }
+        assert_eq!(context.cancel(ticket.token()).unwrap(), cancel);
+        let done = context.wait(ticket).unwrap();
+        assert!(done.result.is_err_and(|error| error.is_cancelled()));
+        assert_eq!(eventfd.take().unwrap(), counted);
+    }
+}

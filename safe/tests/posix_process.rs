@@ -249,3 +249,36 @@ fn a_scope_ends_in_a_child_too() {
         assert_eq!(status, 0, "how the child ended");
     });
 }
+
+/// glibc forgets what stands behind an operation that is cancelled before a worker was free for it.
+#[test]
+fn what_stands_behind_a_cancelled_operation_runs() {
+    alone("what_stands_behind_a_cancelled_operation_runs", || {
+        // Where every operation has a thread of its own there is nothing to wait behind.
+        let one = Pool {
+            threads: 1,
+            ..Pool::default()
+        };
+        let _ = posix::init(one);
+        let (silent, mut peer) = UnixStream::pair().unwrap();
+        let first = Read::new(silent, vec![0; 1]).submit().unwrap();
+        let file = Arc::new(exe());
+        let read = || Read::new(file.clone(), vec![0; 4]).submit().unwrap();
+        let reads = [read(), read(), read()];
+        // Not the first of the descriptor, and not one in the middle.
+        let cancelled = [reads[0].cancel(), reads[1].cancel(), reads[2].cancel()];
+        if cfg!(target_env = "gnu") {
+            let expected = [Cancel::NotCanceled, Cancel::NotCanceled, Cancel::Canceled];
+            assert_eq!(cancelled, expected);
+        }
+        peer.write_all(b"x").unwrap();
+        assert_eq!(first.wait().result, Ok(1));
+        for (read, cancelled) in reads.into_iter().zip(cancelled) {
+            let result = read.wait().result;
+            assert_eq!(
+                result == Err(Error::Canceled),
+                cancelled == Cancel::Canceled
+            );
+        }
+    });
+}

@@ -210,3 +210,35 @@ fn only_its_own_thread_resizes_a_deferring_ring_and_no_other_kind() {
     let mut ring = builder.setup_no_mmap().build(8).unwrap();
     assert_eq!(errno(ring.resize(16, None)), Some(libc::EINVAL));
 }
+
+/// A completion of two slots that lie side by side would be torn apart by a smaller queue: it does not move.
+#[test]
+fn large_completions_among_small_ones_wait() {
+    for array in [false, true] {
+        let mut builder = IoUring::<squeue::Entry, cqueue::EntryMixed>::builder();
+        builder.setup_single_issuer().setup_defer_taskrun();
+        if !array {
+            builder.setup_no_sqarray();
+        }
+        let mut ring = builder.setup_cqsize(8).build(4).unwrap();
+        for user_data in 0..3 {
+            push(&mut ring, user_data);
+        }
+        ring.submit_and_wait(3).unwrap();
+        assert_eq!(reaped(&mut ring), [0, 1, 2]);
+        // In the slots 3 and 4, which are 3 and 0 of a queue of 4.
+        let large = opcode::Nop::new().cqe32(5, 6).build().user_data(7);
+        // SAFETY: a NOP names no memory.
+        unsafe { ring.submission().push(&large) }.unwrap();
+        ring.submit_and_wait(1).unwrap();
+        assert_eq!(errno(ring.resize(4, Some(4))), Some(libc::EBUSY));
+        let large = ring.completion().next().unwrap();
+        assert_eq!((large.user_data(), large.big_cqe()), (7, Some(&[5, 6])));
+        ring.resize(4, Some(4)).unwrap();
+        for user_data in 0..9 {
+            push(&mut ring, user_data);
+            ring.submit_and_wait(1).unwrap();
+            assert_eq!(reaped(&mut ring), [user_data]);
+        }
+    }
+}

@@ -5,10 +5,12 @@
 mod support;
 
 use std::io;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use safe::error::RingError;
+use safe::uring::raw::register::RingSlot;
 use safe::uring::raw::{EnterFlags, IoUring, cqueue, opcode, squeue};
 use support::in_process_of_its_own;
 
@@ -231,6 +233,33 @@ fn a_registered_ring_is_the_threads_own() {
     assert_eq!(again.raw_os_error(), Some(libc::EINVAL));
     push(&mut ring, 4);
     assert_eq!(ring.submit_and_wait(1).unwrap(), 1);
+}
+
+/// The index that a ring enters by cannot become another ring's, which would get its calls.
+#[test]
+fn a_rings_index_stays_its_own() {
+    let mut ring = IoUring::new(4).unwrap();
+    ring.submitter().register_ring_fd().unwrap();
+    let other = IoUring::new(4).unwrap();
+    let submitter = other.submitter();
+    let take_all = || {
+        let taken = (0..16).filter(|&index| {
+            let gone = submitter.unregister_ring_fds(&mut [RingSlot::empty(index)]);
+            if let Err(error) = &gone {
+                assert_eq!(error.raw_os_error(), Some(libc::EBUSY));
+            }
+            let put = submitter.register_ring_fds(&mut [RingSlot::at(index, other.as_fd())]);
+            assert_eq!(gone.is_ok(), put.is_ok());
+            put.is_ok()
+        });
+        taken.count()
+    };
+    assert_eq!(take_all(), 15);
+    push(&mut ring, 1);
+    assert_eq!(ring.submit_and_wait(1).unwrap(), 1);
+    assert_eq!(user_data(&mut ring), [1]);
+    ring.submitter().unregister_ring_fd().unwrap();
+    assert_eq!(take_all(), 16);
 }
 
 /// A thread has 16 places for rings. Dropping a ring gives its place back.

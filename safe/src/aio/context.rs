@@ -18,6 +18,9 @@ use crate::inflight::{self, Kept, Key, Phase, Shared, Slot, Table, Terms};
 /// How many events are taken at once.
 const BATCH: usize = 32;
 
+/// The most requests that a kernel takes, which are as many operations as make sense.
+const MOST: u32 = 4_194_304;
+
 /// An AIO context that owns what its operations use, until they are over.
 ///
 /// See the [module](super) for who owns what, and when.
@@ -52,7 +55,8 @@ pub struct Submitted {
 pub enum Cancel {
     /// The operation was still queued. Its result is there, and is `ECANCELED`.
     Withdrawn,
-    /// The poll was in flight. Its result is on its way, and is `ECANCELED`.
+    /// The poll was in flight. Its result is on its way, and is `ECANCELED`; unless the file became ready at that very
+    /// moment and the kernel was about to say so: then it is what the file is ready for.
     ResultFollows,
     /// The operation is over, or about to be: its result is that of its ordinary end.
     TooLate,
@@ -80,6 +84,9 @@ impl ContextBuilder {
     ///
     /// As for [`Context::new`].
     pub fn build(self, capacity: u32) -> Result<Context, SetupError> {
+        if capacity > MOST {
+            return Err(SetupError::new(libc::EINVAL, capacity));
+        }
         Ok(Context {
             raw: ManuallyDrop::new(raw::Context::new(self.requests.unwrap_or(capacity))?),
             table: Shared::new(capacity),

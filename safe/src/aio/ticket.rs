@@ -9,8 +9,8 @@ use crate::inflight::{Handle, Key, Shared, Slot};
 pub use crate::wait_error::WaitError;
 
 /// Names an operation, to cancel it: only those that the kernel can cancel, see
-/// [`Context::cancel`](super::Context::cancel). It means nothing to another context, and nothing once the operation
-/// is over.
+/// [`Context::cancel`](super::Context::cancel). Once the operation is over it names nothing. Another context takes it
+/// for one of its own operations, or for none.
 pub struct Token<O> {
     pub(super) key: Key,
     operation: PhantomData<fn(O)>,

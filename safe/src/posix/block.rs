@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::control::{Control, Opcode};
 use super::error::Error;
+use super::known;
 use super::notify::Notification;
 use super::operation::Priority;
 use super::process;
@@ -139,12 +140,9 @@ impl<F: AsFd, B> Block<F, B> {
         // payload not touched, until the operation is over: by the invariant. So the buffer stays valid by
         // its trait, and the descriptor stays open as its owner does not change: `build` borrowed it from
         // the file, and nothing ends that borrow before the payload is taken out.
-        match unsafe { block.control.start(process) } {
-            Ok(()) => {
-                #[cfg(not(target_env = "gnu"))]
-                super::known::add(&block);
-                Ok(block)
-            }
+        let start = || unsafe { block.control.start(process) };
+        match known::add(&block, start) {
+            Ok(()) => Ok(block),
             Err(error) => {
                 // SAFETY: the library refused, so it does not know of the block or the event.
                 let notification = unsafe { Notification::disarm(block.control.event()) };
@@ -231,8 +229,7 @@ impl<F, B> Block<F, B> {
     ///
     /// The caller is the owner, the operation is over, and nobody has taken the payload before.
     pub(super) unsafe fn finish(self: Arc<Self>) -> (Result<usize, Error>, F, B) {
-        #[cfg(not(target_env = "gnu"))]
-        super::known::remove(&self.control);
+        known::remove(&self.control);
         // SAFETY: the operation is over, and the payload is taken once: so is this.
         let result = unsafe { self.control.result() };
         // SAFETY: by the caller's promise.

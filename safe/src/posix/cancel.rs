@@ -12,8 +12,9 @@ pub enum Cancel {
     /// Everything that was asked about is cancelled and over, and its result is [`Error::Canceled`]. Its
     /// notification comes all the same.
     Canceled,
-    /// At least one operation runs on. glibc cannot stop what a worker has begun; musl stops reads, and is not
-    /// asked to stop anything else.
+    /// At least one operation runs on. glibc cannot stop what a worker has begun, and is not asked to take out
+    /// of a descriptor's queue a single one that others stand behind; musl stops reads, and is not asked to stop
+    /// anything else.
     NotCanceled,
     /// There was nothing left to cancel.
     AllDone,

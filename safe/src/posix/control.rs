@@ -11,6 +11,8 @@ use super::cancel::Cancel;
 #[cfg(not(target_env = "gnu"))]
 use super::ending::Ending;
 use super::error::Error;
+#[cfg(target_env = "gnu")]
+use super::known;
 use super::notify::Notification;
 use crate::fork::Generation;
 
@@ -58,11 +60,16 @@ impl Control {
     }
 
     /// What it is known by: its descriptor and its address.
-    #[cfg(not(target_env = "gnu"))]
     pub(super) fn key(&self) -> (i32, usize) {
         let block = self.block.get();
         // SAFETY: the field was filled in, and nobody changes it; the block lives.
         (unsafe { (*block).aio_fildes }, block.addr())
+    }
+
+    /// By how much its priority was lowered, as filled in.
+    pub(super) fn lowered(&self) -> i32 {
+        // SAFETY: nobody writes to the field but the library, at the start; the block lives.
+        unsafe { (*self.block.get()).aio_reqprio }
     }
 
     /// What the operation does.
@@ -187,7 +194,7 @@ impl Control {
     /// musl is asked to cancel reads alone. Its aio_cancel(3) keeps the descriptor locked while it waits for the
     /// operation's thread, and the thread of a write or an fsync that waits for earlier writes takes that
     /// lock before it looks whether it was cancelled: they would wait for each other for ever. A read waits
-    /// for nothing but its file.
+    /// for nothing but its file. glibc is asked only where it loses nothing: see [`known`](super::known).
     pub(super) fn cancel(&self) -> Cancel {
         if self.is_over() {
             return Cancel::AllDone;
@@ -195,9 +202,12 @@ impl Control {
         if cfg!(not(target_env = "gnu")) && self.opcode != Opcode::Read {
             return Cancel::NotCanceled;
         }
-        let block = self.block.get();
         // SAFETY: the operation was started, and nobody changes the field; the block lives.
-        let answer = unsafe { posix_aio::aio_cancel((*block).aio_fildes, block) };
+        let ask = || unsafe { posix_aio::aio_cancel(self.key().0, self.block.get()) };
+        #[cfg(target_env = "gnu")]
+        let answer = known::cancel_last(self, ask).unwrap_or(AIO_NOTCANCELED);
+        #[cfg(not(target_env = "gnu"))]
+        let answer = ask();
         match Cancel::from_answer(answer) {
             // It ended meanwhile; whoever owns it may have closed the descriptor.
             Cancel::NotCanceled if self.is_over() => Cancel::AllDone,

@@ -41,6 +41,8 @@
 //! * **Head-of-line blocking.** 20 reads of silent pipes or sockets occupy every worker, and a read of a
 //!   file that is in memory waits behind them for ever. Nothing can take a worker away from an operation
 //!   that it has begun, [`cancel`](Request::cancel) cannot either.
+//! * **Cancelling from behind.** Only the last of a descriptor's queue is cancelled: glibc's aio_cancel(3) of one
+//!   before can lose those behind it, which then never end. [`cancel_all`] cancels all that have not begun.
 //!
 //! What **musl** does (1.2): a new thread for every operation, without limit; reads run at the same time,
 //! appending writes, writes of sockets and pipes, and fsyncs wait for earlier writes of the descriptor; priorities
@@ -92,6 +94,7 @@
 //! | aio_suspend(3) aborts glibc or spins in musl if `tv_nsec` is bad, overflows the stack with many entries | [`suspend`] takes any duration and number |
 //! | lio_listio(3) corrupts memory when a signal interrupts `LIO_WAIT` on glibc; tells too little of refused members; has no opcode for a sync | lists are started one by one and waited for; each member has its result; an [`Fsync`] can be one |
 //! | aio_cancel(3) hangs for ever on musl if a write or sync waits for earlier writes | musl is asked to cancel reads alone |
+//! | aio_cancel(3) on glibc loses what stands behind the operation, if no worker is free: it never runs | glibc is asked to cancel only what nothing stands behind, or all |
 //! | musl takes a file that gets the number of one just closed for that one, and ignores offsets after a socket | the file is closed when musl has forgotten the number |
 //! | a bad signal number overwrites the operation's result on glibc | [`RtSignal`] is a good one |
 //! | `AIO_LISTIO_MAX`, `AIO_MAX` | no limit on either library |
@@ -105,7 +108,6 @@ mod control;
 #[cfg(not(target_env = "gnu"))]
 mod ending;
 mod error;
-#[cfg(not(target_env = "gnu"))]
 mod known;
 mod list;
 mod notify;

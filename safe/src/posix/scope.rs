@@ -81,15 +81,14 @@ impl Drop for Drain<'_> {
             }
         }
         let abort = Abort;
-        // One at a time, for what is dropped could submit.
-        loop {
-            let first = self.0.blocks.borrow_mut().pop_first();
-            let Some((_, block)) = first else { break };
+        let blocks = mem::take(&mut *self.0.blocks.borrow_mut());
+        for block in blocks.into_values() {
             if !broken("scope") {
                 block.control().wait();
             }
-            // SAFETY: it is over. Its handle is gone without having taken the payload, or the block would
-            // not be here; this is the owner now.
+            // SAFETY: it is over. Its handle has not taken the payload, or the block would not be here, and will
+            // not: the closure is through, and what operations own outlives 'scope, so no handle is among it. This
+            // is the owner now.
             unsafe { block.discard() };
         }
         mem::forget(abort);
@@ -97,12 +96,13 @@ impl Drop for Drain<'_> {
 }
 
 impl<'scope, 'env> Scope<'scope, 'env> {
-    /// Starts an operation, which may borrow whatever outlives the scope.
+    /// Starts an operation, which may borrow whatever outlives the scope. It cannot own requests of the scope: what
+    /// it owns may be dropped when the scope ends, and then their results are gone.
     ///
     /// # Errors
     ///
     /// As for [`Operation::submit`].
-    pub fn submit<K: Kind, F: AsFd + 'scope, B: 'scope>(
+    pub fn submit<K: Kind, F: AsFd + 'env, B: 'env>(
         &'scope self,
         operation: Operation<K, F, B>,
     ) -> Result<ScopedRequest<'scope, K, F, B>, NotStarted<K, F, B>> {
@@ -122,7 +122,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// # Errors
     ///
     /// As for [`submit_list`](super::submit_list).
-    pub fn submit_list<F: AsFd + 'scope, B: 'scope>(
+    pub fn submit_list<F: AsFd + 'env, B: 'env>(
         &'scope self,
         operations: impl IntoIterator<Item = Listed<F, B>>,
         notification: Notification,
@@ -131,7 +131,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 
     /// Starts every operation and waits for all: [`run_list`](super::run_list) for operations that borrow.
-    pub fn run_list<F: AsFd + 'scope, B: 'scope>(
+    pub fn run_list<F: AsFd + 'env, B: 'env>(
         &'scope self,
         operations: impl IntoIterator<Item = Listed<F, B>>,
     ) -> Vec<Completed<usize, F, B>> {

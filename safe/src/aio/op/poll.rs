@@ -51,7 +51,8 @@ impl<F: AsFd> Poll<F> {
         }
     }
 
-    /// Adds 1 to this eventfd when the file is ready; not if the poll is refused.
+    /// Adds 1 to this eventfd when the file is ready or the poll in flight was cancelled; not if it is refused, or
+    /// taken out of the queue.
     #[must_use]
     pub fn notify(mut self, eventfd: &EventFd) -> Self {
         self.notify = Some(eventfd.clone());

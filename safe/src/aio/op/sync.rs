@@ -48,7 +48,8 @@ where
         }
     }
 
-    /// Adds 1 to this eventfd when the operation is over; not if it is refused. Since Linux 2.6.22.
+    /// Adds 1 to this eventfd when the operation is over; not if it is refused, or taken out of the queue. Since
+    /// Linux 2.6.22.
     #[must_use]
     pub fn notify(mut self, eventfd: &EventFd) -> Self {
         self.notify = Some(eventfd.clone());

@@ -93,7 +93,8 @@ impl<K: kind::Transfer, F, M> Transfer<K, F, M> {
         self
     }
 
-    /// Adds 1 to this eventfd when the operation is over; not if it is refused. Since Linux 2.6.22.
+    /// Adds 1 to this eventfd when the operation is over; not if it is refused, or taken out of the queue. Since
+    /// Linux 2.6.22.
     #[inline]
     #[must_use]
     pub fn notify(mut self, eventfd: &EventFd) -> Self {

@@ -32,7 +32,8 @@ pub struct Context {
 /// What became of an attempt to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancel {
-    /// The request was in flight, and its event is on its way, with the result 0.
+    /// The request was in flight, and its event is on its way, with the result 0; or, if the kernel had just asked the
+    /// file and found it ready, with its readiness (`aio_poll_complete_work`).
     EventFollows,
     /// No request that can be cancelled was submitted from that address, or it is over: its event, if there is
     /// one to come, is that of its ordinary end. So it is always for reads, writes and fsyncs.

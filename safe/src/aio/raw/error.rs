@@ -62,7 +62,7 @@ pub enum SetupReason {
 }
 
 impl SetupError {
-    pub(super) fn new(errno: i32, requests: u32) -> Self {
+    pub(in crate::aio) fn new(errno: i32, requests: u32) -> Self {
         let reason = match errno {
             libc::EAGAIN => SetupReason::Limit {
                 requests,

@@ -18,7 +18,7 @@ bitflags! {
         /// The write and its metadata are durable when its event comes, as with `O_SYNC`.
         const SYNC = aio_sys::RWF_SYNC;
         /// `-EAGAIN` in the event rather than waiting inside io_submit(2). That fails with `EOPNOTSUPP` where
-        /// the file cannot do it, as on tmpfs. Since Linux 4.14.
+        /// the file cannot do it, as on tmpfs. Since Linux 4.13.
         const NOWAIT = aio_sys::RWF_NOWAIT;
         /// Write at the end of the file, as with `O_APPEND`. Since Linux 4.16.
         const APPEND = aio_sys::RWF_APPEND;

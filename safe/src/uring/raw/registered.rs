@@ -3,6 +3,7 @@
 //! Those indexes are the thread's own: in another thread the same index may be another ring. So the
 //! thread is remembered with it, by a number that no later thread gets.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::{mem, ptr};
 
@@ -16,6 +17,22 @@ thread_local! {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         NEXT.fetch_add(1, Ordering::Relaxed)
     };
+}
+
+thread_local! {
+    /// The indexes by which rings of this crate enter the kernel from this thread, a bit for each.
+    static IN_USE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a ring counts on being at this index in the calling thread's table. What else is put there would be taken
+/// for that ring.
+pub(crate) fn is_in_use(index: u32) -> bool {
+    IN_USE.get() & bit(index) != 0
+}
+
+/// The kernel has 16 indexes.
+fn bit(index: u32) -> u32 {
+    1u32.checked_shl(index).unwrap_or(0)
 }
 
 /// The calling thread, by a number that no later thread gets.
@@ -102,12 +119,16 @@ impl Registered {
 
     /// Fills the claimed place.
     pub(crate) fn set(&self, index: u32) {
+        IN_USE.set(IN_USE.get() | bit(index));
         self.index.store(index, Ordering::Relaxed);
         self.thread.store(this_thread(), Ordering::Relaxed);
     }
 
-    /// Empties the place.
+    /// Empties the place: of the calling thread's index, or one that was claimed for it.
     pub(crate) fn clear(&self) {
+        if let Some(index) = self.index() {
+            IN_USE.set(IN_USE.get() & !bit(index));
+        }
         self.thread.store(0, Ordering::Relaxed);
     }
 }

@@ -9,6 +9,7 @@ use uring_sys::io_uring_rsrc_update;
 
 use super::{Descriptor, count};
 use crate::uring::raw::Submitter;
+use crate::uring::raw::registered::is_in_use;
 
 /// One of the 16 places that each thread has for registered ring descriptors.
 #[derive(Debug, Clone, Copy)]
@@ -67,8 +68,13 @@ impl Submitter<'_> {
     ///
     /// # Errors
     ///
-    /// `EINVAL`: no such index, or the entry names a ring.
+    /// `EINVAL`: no such index, or the entry names a ring. `EBUSY`, and nothing is unregistered: one is the index
+    /// that a ring enters by in this thread ([`Submitter::register_ring_fd`], `IORING_SETUP_REGISTERED_FD_ONLY`).
+    /// Another ring in its place would get that ring's calls.
     pub fn unregister_ring_fds(&self, rings: &mut [RingSlot]) -> io::Result<usize> {
+        if rings.iter().any(|slot| is_in_use(slot.index())) {
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
         self.ring_fds(uring_sys::IORING_UNREGISTER_RING_FDS, rings)
     }
 

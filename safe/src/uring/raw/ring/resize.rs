@@ -25,8 +25,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
     /// * `EINVAL`: not such a ring, sizes that [`build`](super::super::Builder::build) would not take either, or a
     ///   ring in memory of the process, without a descriptor, or that begins each submission at slot 0.
     /// * `EOVERFLOW`: what is in the queues does not fit.
-    /// * `EBUSY`: completions of 32 bytes are there to be reaped, or entries of 128 bytes to be submitted. Some
-    ///   kernels (6.17 and 6.19 were seen to) move those wrongly. Reap and submit them first.
+    /// * `EBUSY`: completions are there to be reaped in a ring that can have them of 32 bytes, or entries to be
+    ///   submitted in one that can have them of 128. Some kernels (6.17 and 6.19 were seen to) move those
+    ///   wrongly, and all (6.18 was seen to) tear one of two slots apart where a smaller queue wraps. Reap and
+    ///   submit them first.
     /// * `ENOMEM`: no memory for the new queues.
     /// * `EOPNOTSUPP`: the kernel does not say where the new index array lies, and it does not follow from where
     ///   the old one does. With `IORING_SETUP_NO_SQARRAY` there is none.
@@ -55,8 +57,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         // What forgotten queues have not published is published now: the kernel moves what it can see.
         let submissions = self.submission().len();
         let completions = self.completion().len();
-        if submissions > 0 && old.flags & IORING_SETUP_SQE128 != 0
-            || completions > 0 && old.flags & IORING_SETUP_CQE32 != 0
+        if submissions > 0 && old.flags & (IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED) != 0
+            || completions > 0 && old.flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED) != 0
         {
             // No more can come before the call: completions of such a ring are posted when its owner enters.
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
