@@ -11,7 +11,7 @@ use super::Ring;
 use super::op::Cqe;
 use super::raw::register::send_msg_ring;
 use super::raw::squeue::Entry;
-use super::raw::types::{Fd, sealed::UseFixed};
+use super::raw::types::Fd;
 use super::raw::{cqueue, opcode, squeue};
 use crate::inflight::{Kept, Key, Table};
 
@@ -30,8 +30,29 @@ pub(super) fn keep<C: cqueue::EntryMarker>(table: &Table<Cqe>, completion: &C) -
     is_one
 }
 
+/// Who takes messages: a [`Mailbox`], as it is or borrowed.
+pub trait Receiver {
+    #[doc(hidden)]
+    fn mailbox(&self) -> &Mailbox;
+}
+
+impl Receiver for Mailbox {
+    #[inline]
+    fn mailbox(&self) -> &Mailbox {
+        self
+    }
+}
+
+impl Receiver for &Mailbox {
+    #[inline]
+    fn mailbox(&self) -> &Mailbox {
+        self
+    }
+}
+
 /// The entry that sends a message.
-pub(super) fn entry(ring: impl UseFixed, message: u64) -> Entry {
+pub(super) fn entry(to: &Mailbox, message: u64) -> Entry {
+    let ring = Fd(to.ring.as_raw_fd());
     // The kernel passes on both numbers as they are.
     let user_data = (message >> 32) << 32 | u64::from(Key::MESSAGE);
     opcode::MsgRingData::new(ring, message as u32 as i32, user_data, None).build()
@@ -125,7 +146,7 @@ impl Mailbox {
     ///
     /// `EOWNERDEAD` if the ring's thread is gone, as far as the kernel knows, `EOVERFLOW` if its completion queue is full.
     pub fn send(&self, message: u64) -> io::Result<()> {
-        let entry = entry(Fd(self.ring.as_raw_fd()), message);
+        let entry = entry(self, message);
         // SAFETY: whoever reaps the ring knows a message by its key, which is no operation's.
         unsafe { send_msg_ring(&entry) }
     }
