@@ -73,8 +73,9 @@ pub(crate) struct Terms<R: 'static> {
 }
 
 impl<R: Copy + Default + 'static> Table<R> {
-    /// A table of `capacity` slots.
-    pub(crate) fn new(capacity: u32) -> Self {
+    /// A table of `capacity` slots, none of them free: pointers to slots are made where the table stays, since moving it
+    /// would move the box that owns them.
+    fn new(capacity: u32) -> Self {
         let count = capacity.next_power_of_two();
         let slots = (0..count).map(|index| Slot {
             index,
@@ -91,7 +92,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             completion: Cell::new(R::default()),
             payload: UnsafeCell::new(Payload(MaybeUninit::uninit())),
         });
-        let table = Self {
+        Self {
             slots: slots.collect(),
             mask: count as usize - 1,
             capacity,
@@ -104,11 +105,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             #[cfg(feature = "uring")]
             messages: List::new(),
             pool: UnsafeCell::new(Pool::new()),
-        };
-        for slot in table.slots[..capacity as usize].iter().rev() {
-            table.put_back(slot);
         }
-        table
     }
 
     /// The number of slots.
@@ -558,8 +555,12 @@ impl<R: Copy + Default + 'static> Shared<R> {
         let table = NonNull::from(Box::leak(Box::new(Table::new(capacity))));
         let shared = Self(table);
         // SAFETY: the table was made just now.
-        for slot in &unsafe { shared.get() }.slots {
+        let made = unsafe { shared.get() };
+        for slot in &made.slots {
             slot.table.set(table.as_ptr());
+        }
+        for slot in made.slots[..capacity as usize].iter().rev() {
+            made.put_back(slot);
         }
         shared
     }

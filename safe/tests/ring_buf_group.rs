@@ -16,7 +16,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use safe::uring::op::{self, End};
-use safe::uring::{BufGroup, Bundle, Lent, Ring, Stream};
+use safe::uring::{BufGroup, Bundle, Lent, Reason, Ring, Stream};
 use support::older::{differs, here};
 
 /// A ring, a group, and a connection.
@@ -361,7 +361,7 @@ fn pieces_are_right_in_whatever_order_they_are_taken() {
     let mut tickets = Vec::new();
     for part in 0..6 {
         f.theirs.write_all(&data(part * 100, 100)).unwrap();
-        let receive = op::RecvSelect::new(f.ours.clone(), &f.group).most(100);
+        let receive = op::RecvSelect::new(f.ours.clone(), &f.group);
         tickets.push(f.ring.push(receive).unwrap());
         f.ring.submit().unwrap();
     }
@@ -369,6 +369,34 @@ fn pieces_are_right_in_whatever_order_they_are_taken() {
         let lent = f.ring.wait(ticket).unwrap().result.unwrap();
         assert_eq!(*lent, *data(part * 100, 100));
     }
+}
+
+/// Nothing says which piece of a buffer is whose if the kernel does not poll, so that such operations are refused.
+#[test]
+fn pieces_are_for_receiving() {
+    let mut f = incremental(4, 64);
+    let refused = |reason| assert_eq!(reason, Reason::Foreign);
+    let file = Arc::new(tempfile::tempfile().unwrap());
+    let read = op::ReadSelect::new(file, &f.group);
+    refused(f.ring.push(read).unwrap_err().reason());
+    let socket = f.ours.clone();
+    let receive = op::RecvSelect::new(socket.clone(), &f.group).most(10);
+    refused(f.ring.push(op::offload(receive)).unwrap_err().reason());
+    let bundle = op::RecvBundle::new(socket.clone(), &f.group).most(10);
+    refused(f.ring.push(bundle).unwrap_err().reason());
+    // Many receives are polled for, each of them, or end.
+    let many = op::RecvMultishot::new(socket, &f.group).most(10);
+    let mut many = f.ring.push_multishot(many).unwrap();
+    f.theirs.write_all(&data(0, 30)).unwrap();
+    assert_eq!(gather(&mut f.ring, &mut many, 30), data(0, 30));
+
+    // In a plain group each has a buffer.
+    let mut f = fixture(4, 64);
+    let receive = op::RecvSelect::new(f.ours.clone(), &f.group).most(10);
+    let ticket = f.ring.push(op::offload(receive)).unwrap();
+    f.theirs.write_all(&data(0, 30)).unwrap();
+    let lent = f.ring.wait(ticket).unwrap().result.unwrap();
+    assert_eq!(*lent, *data(0, 10));
 }
 
 fn joined(bundle: Bundle) -> Vec<u8> {

@@ -409,3 +409,25 @@ fn drained_operations_do_not_hold_up_the_end() {
     });
     assert!(ring.is_empty());
 }
+
+/// Nobody can tell whether a close that is cancelled has begun, so the number is given out instead of closed.
+#[test]
+fn a_cancelled_close_leaves_the_descriptor_and_says_which() {
+    let mut ring = Ring::new(8).expect("a ring");
+    let read = op::Read::new(std::fs::File::open("/").expect("opened"), vec![0; 1]).at(0);
+    let file = std::fs::File::open("/proc/self/exe").expect("opened");
+    let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+    let tickets = ring
+        .push_chain(op::link(read, op::Close::new(file)))
+        .expect("room");
+    let (read, closed) = ring.wait_chain(tickets).expect("over").outputs;
+    assert_eq!(
+        read.result.map_err(|error| error.raw_os_error()),
+        Err(libc::EISDIR)
+    );
+    let unclosed = closed.expect_err("cancelled");
+    assert!(unclosed.error.is_cancelled());
+    assert_eq!(unclosed.descriptor, Some(number));
+    let link = std::fs::read_link(format!("/proc/self/fd/{number}")).expect("open");
+    assert_eq!(link, std::env::current_exe().expect("a name"));
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 use safe::uring::op::{self, Multishot, Operation};
-use safe::uring::{Cwd, FixedBuf, FixedSlice};
+use safe::uring::{Cwd, FixedBuf, FixedSlice, Mailbox};
 use uring_sys::listing::constants;
 
 type Buf = Vec<u8>;
@@ -110,7 +110,7 @@ fn built() -> Vec<(u8, &'static str)> {
         // Others.
         once::<op::Nop>(),
         once::<op::Inject>(),
-        once::<op::RingMessage<File>>(),
+        once::<op::RingMessage<Mailbox>>(),
         once::<op::PassFile>(),
         once::<op::Command<File, ()>>(),
         once::<op::LargeCommand<File, ()>>(),

@@ -82,6 +82,8 @@ pub(super) struct Inner {
     state: RefCell<State>,
     memory: Memory,
     process: Generation,
+    /// Whether buffers are used piece by piece.
+    incremental: bool,
     /// `None` once it is dropped.
     number: Option<Number>,
     retired: Retired,
@@ -126,6 +128,11 @@ impl BufGroupBuilder {
 
     /// Lets buffers be used piece by piece: data that does not fill one leaves the rest to the next completion. So
     /// few large buffers do for much small data. Since Linux 6.12.
+    ///
+    /// Such a group is for receiving, and for [`ReadMultishot`](super::op::ReadMultishot):
+    /// [`ReadSelect`](super::op::ReadSelect) is refused ([`Reason::Foreign`](super::Reason::Foreign)), and so is a
+    /// single receive that asks for no more than so many bytes, for the kernel does not say which piece is whose then.
+    /// What an operation leaves of a buffer in a worker thread ([`offload`](super::op::offload)) is lost to the group.
     #[must_use]
     pub fn incremental(mut self) -> Self {
         self.incremental = true;
@@ -172,13 +179,14 @@ impl BufGroupBuilder {
             .map_err(explained)?;
         let group = Inner {
             state: RefCell::new(State {
-                ledger: Ledger::new(raw.entries()),
+                ledger: Ledger::of(&raw),
                 ring: raw,
                 buffers: vec![Buffer::default(); self.buffers as usize].into(),
                 waiting: Vec::with_capacity(self.buffers as usize),
             }),
             memory,
             process,
+            incremental: self.incremental,
             number: Some(number),
             retired: ring.retired.clone(),
         };
@@ -249,6 +257,21 @@ impl BufGroup {
     /// polls.
     pub fn available(&self) -> usize {
         self.0.state.borrow().ledger.len() as usize
+    }
+
+    /// Whether an operation may ask for no more than `most` bytes (0: as many as a buffer has).
+    ///
+    /// Where the kernel does not poll, as in a worker thread, it gives an operation its piece of a buffer when that
+    /// begins, and of a buffer that is used piece by piece the next one to another. They end in any order, and no
+    /// completion says which piece it is about. But if each takes all that is left of a buffer, there is none behind.
+    pub(super) fn allows(&self, most: u32) -> bool {
+        most == 0 || !self.0.incremental
+    }
+
+    /// Whether files that cannot be polled may be read. Of a group that is used piece by piece the buffer would be lost
+    /// with each short read: nothing tells that the kernel has used it up.
+    pub(super) fn allows_files(&self) -> bool {
+        !self.0.incremental
     }
 
     /// Notes which bytes a completion is about, and writes it into the completion for [`claim`](Self::claim).

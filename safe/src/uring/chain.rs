@@ -27,8 +27,12 @@ pub trait Chain: Members {
     #[doc(hidden)]
     unsafe fn tickets(placed: Self::Placed, loader: &Loader) -> Self::Tickets;
 
+    /// # Safety
+    ///
+    /// The operations were counted as those of the scope that `'scope` is of: it has no other way to know that a
+    /// ticket is its own.
     #[doc(hidden)]
-    fn scoped<'scope>(tickets: Self::Tickets) -> Self::ScopedTickets<'scope>;
+    unsafe fn scoped<'scope>(tickets: Self::Tickets) -> Self::ScopedTickets<'scope>;
 }
 
 pub(crate) mod sealed {
@@ -160,8 +164,9 @@ impl<O: Operation> Chain for O {
         unsafe { Ticket::new(placed.0) }
     }
 
-    fn scoped<'scope>(ticket: Ticket<O>) -> ScopedTicket<'scope, O> {
-        ScopedTicket::new(ticket)
+    unsafe fn scoped<'scope>(ticket: Ticket<O>) -> ScopedTicket<'scope, O> {
+        // SAFETY: by the caller's promise.
+        unsafe { ScopedTicket::new(ticket) }
     }
 }
 
@@ -234,8 +239,9 @@ impl<H: Chain, O: Operation> Chain for Linked<H, O> {
         unsafe { (H::tickets(head, loader), O::tickets(last, loader)) }
     }
 
-    fn scoped<'scope>((head, last): Self::Tickets) -> Self::ScopedTickets<'scope> {
-        (H::scoped(head), O::scoped(last))
+    unsafe fn scoped<'scope>((head, last): Self::Tickets) -> Self::ScopedTickets<'scope> {
+        // SAFETY: by the caller's promise.
+        unsafe { (H::scoped(head), O::scoped(last)) }
     }
 }
 
@@ -279,8 +285,9 @@ impl<H: Chain> Chain for Drain<H> {
         unsafe { H::tickets(placed, loader) }
     }
 
-    fn scoped<'scope>(tickets: Self::Tickets) -> Self::ScopedTickets<'scope> {
-        H::scoped(tickets)
+    unsafe fn scoped<'scope>(tickets: Self::Tickets) -> Self::ScopedTickets<'scope> {
+        // SAFETY: by the caller's promise.
+        unsafe { H::scoped(tickets) }
     }
 }
 
@@ -420,6 +427,7 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         // and dropped, and the handles are bound to the closure by 'scope.
         let tickets = unsafe { self.ring.start_chain(chain, true) }?;
         self.pushed += H::LEN as u64;
-        Ok(H::scoped(tickets))
+        // SAFETY: they were counted just now.
+        Ok(unsafe { H::scoped(tickets) })
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::op::Cqe;
 use super::raw::register::send_msg_ring;
 use super::raw::squeue::Entry;
-use super::raw::types::{DestinationSlot, Fd, Fixed, sealed::UseFixed};
+use super::raw::types::{DestinationSlot, Fd, Fixed};
 use super::raw::{cqueue, opcode, squeue};
 use super::{FixedFd, Ring};
 use crate::inflight::{Kept, Key, Table};
@@ -46,18 +46,40 @@ pub(super) fn keep<C: cqueue::EntryMarker>(table: &Table<Cqe>, completion: &C) -
     is_one
 }
 
+/// Who takes messages: a [`Mailbox`], as it is or borrowed.
+pub trait Receiver {
+    #[doc(hidden)]
+    fn mailbox(&self) -> &Mailbox;
+}
+
+impl Receiver for Mailbox {
+    #[inline]
+    fn mailbox(&self) -> &Mailbox {
+        self
+    }
+}
+
+impl Receiver for &Mailbox {
+    #[inline]
+    fn mailbox(&self) -> &Mailbox {
+        self
+    }
+}
+
 /// The entry that sends a message.
-pub(super) fn entry(ring: impl UseFixed, message: u64) -> Entry {
+pub(super) fn entry(to: &Mailbox, message: u64) -> Entry {
+    let ring = Fd(to.ring.as_raw_fd());
     // The kernel passes on both numbers as they are.
     let user_data = (message >> 32) << 32 | u64::from(Key::MESSAGE);
     opcode::MsgRingData::new(ring, message as u32 as i32, user_data, None).build()
 }
 
 /// The entry that passes a file on, with a number.
-pub(super) fn file_entry(ring: impl UseFixed, slot: Fixed, number: u32) -> Entry {
+pub(super) fn file_entry(to: &Mailbox, slot: Fixed, number: u32) -> Entry {
+    let ring = Fd(to.ring.as_raw_fd());
     let user_data = u64::from(number) << 32 | u64::from(FILE);
-    let to = DestinationSlot::auto_target();
-    opcode::MsgRingSendFd::new(ring, slot, to, user_data).build()
+    let any = DestinationSlot::auto_target();
+    opcode::MsgRingSendFd::new(ring, slot, any, user_data).build()
 }
 
 impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
@@ -201,15 +223,9 @@ impl Mailbox {
     ///
     /// `EOWNERDEAD` if the ring's thread is gone, as far as the kernel knows, `EOVERFLOW` if its completion queue is full.
     pub fn send(&self, message: u64) -> io::Result<()> {
-        let entry = entry(self.descriptor(), message);
+        let entry = entry(self, message);
         // SAFETY: whoever reaps the ring knows a message by its key, which is no operation's.
         unsafe { send_msg_ring(&entry) }
-    }
-}
-
-impl Mailbox {
-    pub(super) fn descriptor(&self) -> Fd {
-        Fd(self.ring.as_raw_fd())
     }
 }
 

@@ -21,7 +21,8 @@ pub enum Reason {
     Queue,
     /// The ring is a parent process's.
     Forked,
-    /// It uses a fixed file or buffer of another ring, or would put a file into a slot that the kernel chose.
+    /// It uses a fixed file or buffer of another ring, or would put a file into a slot that the kernel chose, or uses
+    /// an [incremental](super::BufGroupBuilder::incremental) group in a way that has no answer.
     Foreign,
 }
 
@@ -32,7 +33,7 @@ impl Display for Reason {
             Self::Queue => "the submission queue is full",
             Self::Forked => "the ring belongs to a parent process",
             Self::Foreign => {
-                "a fixed file or buffer is not one that the operation can use on this ring"
+                "a fixed file, a buffer or a group is not one that the operation can use on this ring"
             }
         })
     }

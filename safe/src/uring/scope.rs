@@ -109,8 +109,8 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         // the closure by 'scope.
         let slot = unsafe { self.ring.start(operation, terms, O::prepare) }?;
         self.pushed += 1;
-        // SAFETY: the operation waits for its result, and nobody else has a ticket.
-        Ok(ScopedTicket::new(unsafe { Ticket::new(slot) }))
+        // SAFETY: the operation waits for its result, and nobody else has a ticket; it was counted just now.
+        Ok(unsafe { ScopedTicket::new(Ticket::new(slot)) })
     }
 
     /// As [`Ring::wait`].
@@ -123,7 +123,7 @@ impl<'scope, 'env, S: squeue::EntryMarker, C: cqueue::EntryMarker> Scope<'scope,
         &mut self,
         ticket: ScopedTicket<'scope, O>,
     ) -> Result<O::Output, WaitError<ScopedTicket<'scope, O>>> {
-        // The ticket is this ring's: its lifetime is this scope's alone.
+        // The ticket is this ring's: its lifetime is this scope's alone, by the promise of `ScopedTicket::new`.
         match self.ring.wait_until_over(&ticket.ticket) {
             Ok(()) => {
                 self.taken += 1;
@@ -170,7 +170,12 @@ pub struct ScopedTicket<'scope, O: Operation> {
 
 impl<O: Operation> ScopedTicket<'_, O> {
     /// The ticket of an operation that was counted as one of a scope.
-    pub(super) fn new(ticket: Ticket<O>) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// It was, of the one that the lifetime is of. The scope waits for nothing once as many tickets were taken as
+    /// operations counted, and asks no ticket whose it is.
+    pub(super) unsafe fn new(ticket: Ticket<O>) -> Self {
         Self {
             ticket,
             scope: PhantomData,

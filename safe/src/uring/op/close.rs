@@ -1,6 +1,8 @@
 //! Closing files.
 
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::{Cqe, Entry, Error, Operation, Outcome};
 use crate::uring::raw::{opcode, types};
@@ -8,8 +10,8 @@ use crate::uring::{FixedFd, RingId};
 
 /// Closes a file, as close(2) does, and tells what a file system has to say then. Since Linux 5.6.
 ///
-/// The file is closed however it ends: if the kernel did not come to it, by the completion. But a ring's own descriptor
-/// gives `EBADF` and stays open: drop the ring instead.
+/// The file is closed also after an error, but for two. A ring's own descriptor gives `EBADF` and stays open: drop the
+/// ring instead. And `ECANCELED` does not say whether it is closed: see [`Unclosed`].
 #[derive(Debug)]
 pub struct Close {
     file: OwnedFd,
@@ -22,11 +24,38 @@ impl Close {
     }
 }
 
+/// Why a file was not closed, or what its file system said when it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unclosed {
+    /// What the kernel answered.
+    pub error: Error,
+    /// Of a close that was cancelled (`ECANCELED`), as in a chain whose beginning failed: the number of the descriptor,
+    /// which nobody owns any more. As a rule it is open, and may be owned again. But a file system can give this very
+    /// answer when it is told of the close (FUSE passes on what its server says): then the number is free, or another
+    /// file's.
+    pub descriptor: Option<RawFd>,
+}
+
+impl Display for Unclosed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(&self.error, f)
+    }
+}
+
+impl std::error::Error for Unclosed {}
+
+impl From<Unclosed> for io::Error {
+    /// The number is forgotten: what is open stays so.
+    fn from(unclosed: Unclosed) -> Self {
+        unclosed.error.into()
+    }
+}
+
 // SAFETY: the entry names no memory. The value owns the descriptor that the kernel closes.
 unsafe impl Operation for Close {
     const OPCODE: u8 = opcode::Close::CODE;
 
-    type Output = Result<(), Error>;
+    type Output = Result<(), Unclosed>;
 
     #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
@@ -35,15 +64,14 @@ unsafe impl Operation for Close {
 
     #[inline]
     unsafe fn complete(self, cqe: Cqe) -> Self::Output {
-        let result = Error::check(Self::OPCODE, cqe.result).map(drop);
-        match result {
-            // The kernel has not begun.
-            Err(error) if error.is_cancelled() => drop(self.file),
-            // It is closed also after an error, and its number may be another file's by now. The kernel leaves it open
-            // only if it cannot be closed in this way, which is not told from other errors.
-            _ => drop(self.file.into_raw_fd()),
-        }
-        result
+        // Its number may be another file's by now, also after an error, so it is not closed here.
+        let number = self.file.into_raw_fd();
+        Error::check(Self::OPCODE, cqe.result)
+            .map(drop)
+            .map_err(|error| Unclosed {
+                error,
+                descriptor: error.is_cancelled().then_some(number),
+            })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Futexes: waiting until a word changes.
 
 use std::array;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -40,6 +41,8 @@ pub struct Part<T: ?Sized> {
     /// Not behind a `&`: the owner alone keeps it.
     word: *const AtomicU32,
     owner: Arc<T>,
+    /// Invariant: if lifetimes in `T` could grow, as in the argument of a function, so would that of the word.
+    exactly: PhantomData<fn(*const T) -> *const T>,
 }
 
 impl<T: ?Sized> Part<T> {
@@ -65,7 +68,11 @@ impl<T: ?Sized> Part<T> {
     /// ```
     pub fn new(owner: Arc<T>, of: impl for<'a> FnOnce(&'a T) -> &'a AtomicU32) -> Self {
         let word: *const AtomicU32 = of(&owner);
-        Self { word, owner }
+        Self {
+            word,
+            owner,
+            exactly: PhantomData,
+        }
     }
 
     /// What the word is part of.
@@ -75,7 +82,8 @@ impl<T: ?Sized> Part<T> {
 }
 
 // SAFETY: the function that found the word could only do so for as long as `T` is borrowed, thus not mutated or
-// moved, and the pointer keeps it so: it lies on the heap, and is not reached mutably while this one shares it.
+// moved, and the pointer keeps it so: it lies on the heap, and is not reached mutably while this one shares it. What the function had from elsewhere it
+// could only give out if that lives as long as `T`, whose lifetimes stay as they were then.
 unsafe impl<T: ?Sized> FutexWord for Part<T> {
     fn address(&self) -> *const AtomicU32 {
         self.word

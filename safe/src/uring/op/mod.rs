@@ -55,7 +55,7 @@ pub use advice::{Fadvise, FileAdvice, Madvise, MemoryAdvice};
 pub use answered::Answered;
 pub use cancel::{Cancel, CancelAll, Cancelled, NoFile, OnFile};
 pub use clock::Clock;
-pub use close::{Close, CloseFixed};
+pub use close::{Close, CloseFixed, Unclosed};
 pub use command::{Command, Commanded, LargeCommand};
 pub use control::{ControlMessage, ReceivedControl, SentControl};
 pub use direct::{Destination, Direct, Opens};

@@ -1,43 +1,41 @@
 //! Messages to other rings.
 
 use super::{Answered, Cqe, Entry, Error, Operation};
-use crate::uring::handle::Handle;
+use crate::uring::message::{self, Receiver};
 use crate::uring::raw::{opcode, types};
-use crate::uring::{FixedFd, Mailbox, RingId, message};
+use crate::uring::{FixedFd, Mailbox, RingId};
 
 /// Sends a number to another [`Ring`](crate::uring::Ring), which takes it by
 /// [`next_message`](crate::uring::Ring::next_message). Since Linux 5.18.
 ///
-/// `EBADFD` for what is not a ring, `EOWNERDEAD` if its thread is gone, as far as the kernel knows, `EOVERFLOW` if its completion queue is full.
+/// It takes no other descriptor of a ring: one whose completions lead to memory, as those of other crates may, must get
+/// none that somebody else has made up.
+///
+/// `EOWNERDEAD` if its thread is gone, as far as the kernel knows, `EOVERFLOW` if its completion queue is full.
 #[derive(Debug)]
 pub struct RingMessage<F> {
     ring: F,
     message: u64,
 }
 
-impl<F: Handle> RingMessage<F> {
-    /// To which ring (a [`Mailbox`](crate::uring::Mailbox) of it, or a descriptor), and what.
+impl<F: Receiver> RingMessage<F> {
+    /// To which ring (a [`Mailbox`](crate::uring::Mailbox) of it, or a reference to one), and what.
     #[inline]
     pub fn new(ring: F, message: u64) -> Self {
         Self { ring, message }
     }
 }
 
-// SAFETY: the entry names no memory. What it does to the other ring cannot be taken for a completion of an operation
-// there, by the key that it carries.
-unsafe impl<F: Handle> Operation for RingMessage<F> {
+// SAFETY: the entry names no memory. The other ring is a `Ring`, whose mailbox the value keeps. What is done to it cannot
+// be taken for a completion of an operation there, by the key that it carries.
+unsafe impl<F: Receiver> Operation for RingMessage<F> {
     const OPCODE: u8 = opcode::MsgRingData::CODE;
 
     type Output = Answered<F, ()>;
 
     #[inline]
-    fn fits(&self, ring: RingId) -> bool {
-        self.ring.fits(ring)
-    }
-
-    #[inline]
     fn prepare(&mut self, entry: &mut Entry) {
-        *entry = message::entry(self.ring.target(), self.message);
+        *entry = message::entry(self.ring.mailbox(), self.message);
     }
 
     #[inline]
@@ -124,7 +122,7 @@ unsafe impl Operation for PassFile {
 
     fn prepare(&mut self, entry: &mut Entry) {
         let slot = types::Fixed(self.file.slot());
-        *entry = message::file_entry(self.to.descriptor(), slot, self.number);
+        *entry = message::file_entry(&self.to, slot, self.number);
     }
 
     unsafe fn complete(self, cqe: Cqe) -> Self::Output {

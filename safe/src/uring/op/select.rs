@@ -69,7 +69,8 @@ impl<F: Handle> RecvSelect<F> {
         self
     }
 
-    /// At most so many bytes; 0 for as many as a buffer holds.
+    /// At most so many bytes; 0 for as many as a buffer holds. Not from an
+    /// [incremental](crate::uring::BufGroupBuilder::incremental) group.
     #[must_use]
     pub fn most(mut self, bytes: u32) -> Self {
         self.most = bytes;
@@ -86,7 +87,7 @@ unsafe impl<F: Handle> Operation for RecvSelect<F> {
 
     #[inline]
     fn fits(&self, ring: RingId) -> bool {
-        self.file.fits(ring)
+        self.file.fits(ring) && self.group.allows(self.most)
     }
 
     #[inline]
@@ -116,7 +117,8 @@ unsafe impl<F: Handle> Operation for RecvSelect<F> {
 
 /// Reads into a buffer of a group, as pread(2) does. Since Linux 5.7, with groups since 5.19.
 ///
-/// Gives what was read; no bytes at the end of the file.
+/// Gives what was read; no bytes at the end of the file. Not from an
+/// [incremental](crate::uring::BufGroupBuilder::incremental) group.
 ///
 /// # Errors
 ///
@@ -173,7 +175,7 @@ unsafe impl<F: Handle> Operation for ReadSelect<F> {
 
     #[inline]
     fn fits(&self, ring: RingId) -> bool {
-        self.file.fits(ring)
+        self.file.fits(ring) && self.group.allows_files()
     }
 
     #[inline]
@@ -234,7 +236,8 @@ impl<F: Handle> RecvBundle<F> {
         Self(self.0.poll_first())
     }
 
-    /// At most so many bytes in all; 0 for no limit.
+    /// At most so many bytes in all; 0 for no limit. Not from an
+    /// [incremental](crate::uring::BufGroupBuilder::incremental) group.
     #[must_use]
     pub fn most(self, bytes: u32) -> Self {
         Self(self.0.most(bytes))
@@ -380,7 +383,7 @@ unsafe impl<F: Handle> Multishot for RecvMultishot<F> {
 
     #[inline]
     fn fits(&self, ring: RingId) -> bool {
-        self.receive.fits(ring)
+        self.receive.file.fits(ring)
     }
 
     fn prepare(&mut self, entry: &mut Entry) {
@@ -541,7 +544,7 @@ unsafe impl<F: Handle> Multishot for ReadMultishot<F> {
 
     #[inline]
     fn fits(&self, ring: RingId) -> bool {
-        self.read.fits(ring)
+        self.read.file.fits(ring)
     }
 
     fn prepare(&mut self, entry: &mut Entry) {

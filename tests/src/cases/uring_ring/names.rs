@@ -93,7 +93,8 @@ pub(super) static CASES: &[Case] = &[
 fn close(cx: &mut Context) -> Run {
     let mut ring = ring()?;
     let (reader, writer) = pipe()?;
-    accepted(cx, run(&mut ring, op::Close::new(writer))?)?;
+    let closed = run(&mut ring, op::Close::new(writer))?;
+    accepted(cx, closed.map_err(|unclosed| unclosed.error))?;
     ensure_eq!(
         File::from(reader).read(&mut [0])?,
         0,

@@ -250,9 +250,11 @@ fn msg_ring(cx: &mut Context) -> Run {
     let done = run(&mut ring, op::RingMessage::new(mailbox, 1 << 40 | 17))?;
     accepted(cx, done.result)?;
     ensure_eq!(other.next_message()?, 1 << 40 | 17, "message");
-    let file = pattern_file(cx, "f", 1)?;
-    let bad = run(&mut ring, op::RingMessage::new(file, 1))?;
-    refused("no ring", bad.result, libc::EBADFD)
+    // No other ring can be meant: a mailbox is of one. But a file can be passed to one that has no place for it.
+    ring.register_files(1, 0)?;
+    let file = ring.register_file(pattern_file(cx, "f", 1)?)?;
+    let bad = run(&mut ring, op::PassFile::new(other.mailbox()?, file))?;
+    refused("no table of files", bad.result, libc::ENXIO)
 }
 
 fn uring_cmd(cx: &mut Context) -> Run {
