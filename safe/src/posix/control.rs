@@ -67,6 +67,7 @@ impl Control {
     }
 
     /// By how much its priority was lowered, as filled in.
+    #[cfg(target_env = "gnu")]
     pub(super) fn lowered(&self) -> i32 {
         // SAFETY: nobody writes to the field but the library, at the start; the block lives.
         unsafe { (*self.block.get()).aio_reqprio }

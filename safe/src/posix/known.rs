@@ -24,6 +24,7 @@ struct Blocks {
     /// By descriptor and address, so that each can be found again.
     by_key: BTreeMap<(i32, usize), Started>,
     /// How many were started, ever.
+    #[cfg(target_env = "gnu")]
     started: u64,
 }
 
@@ -31,8 +32,10 @@ struct Blocks {
 struct Started {
     block: Weak<dyn InFlight>,
     /// The how manieth it was.
+    #[cfg(target_env = "gnu")]
     number: u64,
     /// By how much its priority was lowered.
+    #[cfg(target_env = "gnu")]
     lowered: i32,
 }
 
@@ -103,15 +106,21 @@ pub(super) fn add<F, B>(
     let Some(mut blocks) = known() else {
         return Err(Error::Os(libc::ENOMEM));
     };
+    #[cfg(target_env = "gnu")]
     let lowered = block.control.lowered();
     start()?;
     let known_as: Arc<dyn InFlight + '_> = Arc::clone(block) as _;
     // SAFETY: nothing here calls `discard`.
     let known_as = unsafe { known_as.forget_lifetime() };
-    blocks.started += 1;
+    #[cfg(target_env = "gnu")]
+    {
+        blocks.started += 1;
+    }
     let started = Started {
         block: Arc::downgrade(&known_as),
+        #[cfg(target_env = "gnu")]
         number: blocks.started,
+        #[cfg(target_env = "gnu")]
         lowered,
     };
     blocks.by_key.insert(block.control.key(), started);
