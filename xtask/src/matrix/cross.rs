@@ -105,7 +105,12 @@ fn flags(cross: &Cross, library: &Path, support: &Path) -> Result<OsString> {
         flags.push(option);
         flags.push(value);
     };
-    for option in ["-Ctarget-feature=+crt-static", "-Crelocation-model=static"] {
+    for option in [
+        "-Ctarget-feature=+crt-static",
+        "-Crelocation-model=static",
+        // The crate io-uring, with which safe's tests compare, otherwise refuses what it was not generated for.
+        "--cfg=io_uring_skip_arch_check",
+    ] {
         add(option, "".as_ref());
     }
     for object in [

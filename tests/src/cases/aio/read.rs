@@ -217,13 +217,15 @@ fn bad_buffer(cx: &mut Context) -> Run {
     let buffer = Buffer::zeroed(2 * page)?;
     buffer.part(page..2 * page).protected(libc::PROT_READ)?;
     let res = aio.complete(Request::read(&file, buffer.part(page - 96..page + 4000), 0))?;
-    ensure_eq!(
-        res,
-        96,
-        "result with a buffer that ends in protected memory"
-    );
+    // riscv64 copies several words in a round, and after a fault counts only whole rounds.
+    let least = if cfg!(target_arch = "riscv64") { 1 } else { 96 };
     ensure!(
-        buffer.part(page - 96..page).bytes() == pattern(0..96),
+        (least..=96).contains(&res),
+        "result with a buffer that ends in protected memory: {res}"
+    );
+    let counted = res as usize;
+    ensure!(
+        buffer.part(page - 96..page - 96 + counted).bytes() == pattern(0..counted),
         "other data"
     );
     pass()
