@@ -132,7 +132,8 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
                     _ => 512,
                 };
                 let share = (most / connections as u64).max(if kind == Kind::Stream { 2 } else { 1 });
-                let place = format!("{connections} connections, {size} B");
+                let s = if connections == 1 { "" } else { "s" };
+                let place = format!("{connections} connection{s}, {size} B");
                 job(name.into(), place, spec(kind, size, connections, share));
             }
         }

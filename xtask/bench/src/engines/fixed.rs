@@ -23,7 +23,7 @@ impl Fixed {
     /// On a ring of its own.
     pub(crate) fn new(job: &Job) -> Result<Self> {
         let mut ring = super::ring::ring(job.depth)?;
-        ring.register_files(0, job.depth as u32)?;
+        ring.register_files(job.depth as u32, 0)?;
         let buffers = ring.register_buffers(job.depth as u16, job.size as usize)?;
         let mut parts = Vec::new();
         for _ in 0..job.depth {

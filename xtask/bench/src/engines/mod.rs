@@ -124,7 +124,7 @@ pub(crate) const OWN: &[Entry] = {
     use Owner::*;
     &[
         Entry { name: "blocking calls", owner: System, class: Blocking, can: calls, make: |job| boxed(blocking::Blocking::<blocking::Libc>::new(), job) },
-        Entry { name: "thread pool (rayon)", owner: System, class: Blocking, can: calls, make: |job| boxed(pool::Pool::new(job.depth)?, job) },
+        Entry { name: "thread pool (rayon)", owner: System, class: Blocking, can: calls, make: |job| boxed(pool::Pool::new(job)?, job) },
         Entry { name: "epoll", owner: System, class: Epoll, can: sockets, make: |job| boxed(epoll::Epoll::new(job)?, job) },
         Entry { name: "safe::posix", owner: Ours, class: Posix, can: files, make: |job| boxed(posix::Posix::new(job.depth), job) },
         Entry { name: "safe::aio::raw, io_getevents", owner: Ours, class: Aio, can: registered, make: |job| boxed(native::Native::new(job.depth, false)?, job) },

@@ -6,7 +6,9 @@ use anyhow::Result;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::blocking::{Calls, Libc};
+use super::sockets;
 use crate::engine::Queue;
+use crate::job::Job;
 use crate::op::{Done, Op};
 
 /// More threads do not help with files, and cost.
@@ -35,9 +37,13 @@ impl Sent {
 }
 
 impl Pool {
-    /// As many threads as there are operations at a time, and no more than 16.
-    pub(crate) fn new(depth: usize) -> Result<Self> {
-        let threads = depth.min(THREADS);
+    /// As many threads as the job has operations at a time; for files no more than 16. Threads that wait for
+    /// messages must not keep others from answering.
+    pub(crate) fn new(job: &Job) -> Result<Self> {
+        let threads = match sockets(job.kind) {
+            true => job.depth,
+            false => job.depth.min(THREADS),
+        };
         let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
         let (answer, answers) = channel();
         Ok(Self {

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::ffi::CStr;
+use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail, ensure};
 use safe::uring::op::{self, Completed, Error, Operation, Outcome, Status};
-use safe::uring::{Rejected, Ring, Scope, ScopedTicket, Ticket};
+use safe::uring::{Reason, Rejected, Ring, Scope, ScopedTicket, Ticket};
 
 use crate::engine::{Engine, Queue, Room, drive};
 use crate::job::Job;
@@ -97,9 +98,13 @@ impl Answer for Result<Status, Error> {
     }
 }
 
-/// Why the ring did not take an operation.
-fn full<O>(rejected: &Rejected<O>) -> anyhow::Error {
-    anyhow!("the ring is full: {}", rejected.reason())
+/// Hands over what is queued, if that is why an operation was not taken, and gives the operation back.
+#[cold]
+fn room<O>(rejected: Rejected<O>, submit: impl FnOnce() -> io::Result<usize>) -> Result<O> {
+    let reason = rejected.reason();
+    ensure!(matches!(reason, Reason::Queue), "the ring is full: {reason}");
+    submit()?;
+    Ok(rejected.operation)
 }
 
 /// Results come as events.
@@ -117,8 +122,13 @@ impl Tagged {
 
     #[inline]
     fn push<O: Operation + 'static>(&mut self, operation: O, op: &Op) -> Result<()> {
-        let pushed = self.ring.push_tagged(operation, op.slot.into());
-        pushed.map(drop).map_err(|rejected| full(&rejected))
+        let mut operation = operation;
+        loop {
+            match self.ring.push_tagged(operation, op.slot.into()) {
+                Ok(_) => return Ok(()),
+                Err(rejected) => operation = room(rejected, || self.ring.submit())?,
+            }
+        }
     }
 
     #[inline]
@@ -215,7 +225,13 @@ trait Taker<T: Tickets> {
 impl Taker<Owning> for Ring {
     #[inline]
     fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<Ticket<O>> {
-        Ring::push(self, operation).map_err(|rejected| full(&rejected))
+        let mut operation = operation;
+        loop {
+            match Ring::push(self, operation) {
+                Ok(ticket) => return Ok(ticket),
+                Err(rejected) => operation = room(rejected, || self.submit())?,
+            }
+        }
     }
 
     #[inline]
@@ -227,7 +243,13 @@ impl Taker<Owning> for Ring {
 impl<'scope> Taker<Borrowing<'scope>> for Scope<'scope, '_> {
     #[inline]
     fn push<O: Operation + 'static>(&mut self, operation: O) -> Result<ScopedTicket<'scope, O>> {
-        Scope::push(self, operation).map_err(|rejected| full(&rejected))
+        let mut operation = operation;
+        loop {
+            match Scope::push(self, operation) {
+                Ok(ticket) => return Ok(ticket),
+                Err(rejected) => operation = room(rejected, || self.submit())?,
+            }
+        }
     }
 
     #[inline]

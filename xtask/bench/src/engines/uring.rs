@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::Flavour;
+use crate::engines::Flavour;
 use crate::engine::Queue;
 use crate::job::Job;
 use crate::op::{Code, Done, Op};
@@ -17,7 +17,7 @@ use api::{IoUring, opcode, squeue, types};
 const AWAKE: u32 = 2;
 
 /// How often completions are looked for before the kernel is asked to wait.
-const LOOKS: u32 = 2000;
+const LOOKS: u32 = 200;
 
 /// A ring.
 pub(crate) struct Uring {
@@ -39,7 +39,9 @@ impl Uring {
                 builder.setup_sqpoll(AWAKE);
             }
         }
-        let ring = builder.build(job.depth.next_power_of_two() as u32)?;
+        // The kernel thread may free entries only after the operations are over.
+        let room = if flavour == Flavour::Sqpoll { 2 } else { 1 };
+        let ring = builder.build((room * job.depth).next_power_of_two() as u32)?;
         if flavour == Flavour::Fixed {
             let files: Vec<_> = job.files.iter().map(AsRawFd::as_raw_fd).collect();
             ring.submitter().register_files(&files)?;
@@ -78,8 +80,14 @@ impl Queue for Uring {
             let mut queue = self.ring.submission();
             for op in ops {
                 let entry = if fixed { fixed_entry(op) } else { entry(op) };
+                let entry = entry.user_data(op.slot.into());
                 // SAFETY: files and memory are the job's until the operation is over, which the round waits for.
-                unsafe { queue.push(&entry.user_data(op.slot.into())) }?;
+                while unsafe { queue.push(&entry) }.is_err() {
+                    // Only a kernel thread can be late.
+                    ensure!(self.flavour == Flavour::Sqpoll, "the queue is full");
+                    thread::yield_now();
+                    queue.sync();
+                }
             }
         }
         self.busy += ops.len();

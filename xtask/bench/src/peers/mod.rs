@@ -1,13 +1,42 @@
 //! What others made, doing the same.
 
-use crate::engines::Entry;
+#[cfg(feature = "peers")]
+mod c;
+#[cfg(feature = "peers")]
+mod nix;
+#[cfg(feature = "peers")]
+mod runtimes;
+#[cfg(feature = "peers")]
+mod rustix;
+#[cfg(feature = "peers")]
+mod table;
 
-/// All of them: none in this build.
-#[cfg(not(feature = "peers"))]
-pub(crate) const ALL: &[Entry] = &[];
+#[cfg(feature = "peers")]
+pub(crate) use table::{ALL, reapers};
 
-/// Who else takes events of native AIO.
-#[cfg(not(feature = "peers"))]
-pub(crate) fn reapers(_spec: crate::reap::Spec, _events: usize) -> anyhow::Result<Vec<crate::measure::Named>> {
-    Ok(Vec::new())
+/// The crate io-uring.
+#[cfg(feature = "peers")]
+mod io_uring {
+    use ::io_uring as api;
+    include!("../engines/uring.rs");
 }
+
+#[cfg(not(feature = "peers"))]
+mod none {
+    use anyhow::Result;
+
+    use crate::engines::Entry;
+    use crate::measure::Named;
+    use crate::reap::Spec;
+
+    /// None in this build.
+    pub(crate) const ALL: &[Entry] = &[];
+
+    /// Nobody else takes events of native AIO.
+    pub(crate) fn reapers(_spec: Spec, _events: usize) -> Result<Vec<Named>> {
+        Ok(Vec::new())
+    }
+}
+
+#[cfg(not(feature = "peers"))]
+pub(crate) use none::{ALL, reapers};
