@@ -2,6 +2,8 @@
 
 use std::hint;
 
+use crate::allocations;
+
 /// Writes `text` to nowhere.
 pub(crate) fn mark(text: &str) {
     // SAFETY: the text is live; there is no such descriptor.
@@ -12,22 +14,25 @@ pub(crate) fn mark(text: &str) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn bench_begin() {
-    hint::black_box(());
+    // Two functions of the same code would be made one.
+    hint::black_box("begin");
 }
 
 /// The end of what is counted.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn bench_end() {
-    hint::black_box(());
+    hint::black_box("end");
 }
 
-/// Runs `f` between the marks. The name tells what it is.
-pub(crate) fn between<T>(name: &str, f: impl FnOnce() -> T) -> T {
-    mark(&format!("begin {name}"));
+/// Runs `f` between the marks, and answers how many heap allocations it made. The name tells what it is.
+pub(crate) fn between(name: &str, f: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<u64> {
+    let begin = format!("begin {name}");
+    mark(&begin);
     bench_begin();
-    let result = f();
+    let mut result = Ok(());
+    let made = allocations::during(|| result = f());
     bench_end();
     mark("end");
-    result
+    result.map(|()| made)
 }

@@ -33,6 +33,8 @@ fn disk(text: &str) -> Result<(String, PathBuf), String> {
 pub(crate) struct Line {
     pub(crate) group: String,
     pub(crate) place: String,
+    /// Whether it stands for its group when there is little time.
+    pub(crate) quick: bool,
     pub(crate) work: Work,
 }
 
@@ -70,9 +72,14 @@ const LARGE: u32 = 1 << 20;
 pub(crate) fn all(places: &Places) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut job = |group: String, place: String, spec: Spec| {
+        let quick = match spec.kind {
+            Kind::PingPong | Kind::Stream => spec.depth == 32 && spec.size == PAGE,
+            _ => matches!(spec.depth, 8 | 32),
+        };
         lines.push(Line {
             group,
             place,
+            quick,
             work: Work::Job(spec),
         });
     };
@@ -143,9 +150,10 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
         job("openat, statx, close".into(), format!("depth {depth}"), spec);
     }
     lines.extend(crate::reap::lines());
-    lines.extend([64, 4096, 65536].map(|size| Line {
+    lines.extend(SIZES.map(|size| Line {
         group: "TCP proxy".into(),
         place: format!("{size} B"),
+        quick: size == PAGE,
         work: Work::Proxy(size),
     }));
     lines

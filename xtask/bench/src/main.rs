@@ -33,7 +33,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Print the names of all lines
-    List(Places),
+    List {
+        #[command(flatten)]
+        places: Places,
+        /// Only those that stand for their groups
+        #[arg(long)]
+        quick: bool,
+    },
     /// Time a line, all engines in turn, and print the times
     Time {
         #[command(flatten)]
@@ -41,6 +47,9 @@ enum Command {
         /// For about how long
         #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
         seconds: f64,
+        /// At least so many rounds
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
     },
     /// Do one round of each engine of a line, between marks that strace and callgrind see
     Count(Which),
@@ -79,15 +88,22 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<()> {
     match command {
-        Command::List(places) => {
+        Command::List { places, quick } => {
             for line in lines::all(places) {
-                println!("{}", line.name());
+                if line.quick || !quick {
+                    println!("{}", line.name());
+                }
             }
             Ok(())
         }
-        Command::Time { which, seconds } => {
+        Command::Time {
+            which,
+            seconds,
+            rounds,
+        } => {
             let budget = Duration::from_secs_f64(*seconds);
-            let timed = measure::time(&which.line()?, &which.places, &which.engine, budget)?;
+            let least = *rounds;
+            let timed = measure::time(&which.line()?, &which.places, &which.engine, budget, least)?;
             print(&timed)
         }
         Command::Count(which) => {

@@ -11,10 +11,10 @@ use crate::engine::Engine;
 use crate::engines::{self, Class, Owner};
 use crate::job::Job;
 use crate::lines::{Line, Places, Spec, Work};
-use crate::{allocations, count, proxy, reap};
+use crate::{count, proxy, reap};
 
-/// The fewest and the most rounds that are timed.
-const ROUNDS: (usize, usize) = (5, 201);
+/// The most rounds that are timed: more tell nothing new.
+const MOST: usize = 201;
 
 /// Something that does rounds of the same work as others.
 pub(crate) trait Contender {
@@ -151,11 +151,7 @@ impl Named {
     fn counted(&mut self) -> Result<u64> {
         self.contender.prepare()?;
         self.contender.start()?;
-        let (contender, mut result) = (&mut self.contender, Ok(()));
-        let made = allocations::during(|| {
-            result = count::between(self.name, || contender.round());
-        });
-        result?;
+        let made = count::between(self.name, || self.contender.round())?;
         self.contender.finish()?;
         Ok(made)
     }
@@ -182,8 +178,14 @@ pub(crate) struct Timed {
     absent: Vec<Absent>,
 }
 
-/// Times a line for about so long.
-pub(crate) fn time(line: &Line, places: &Places, engine: &str, budget: Duration) -> Result<Timed> {
+/// Times a line for about so long, and in no fewer rounds.
+pub(crate) fn time(
+    line: &Line,
+    places: &Places,
+    engine: &str,
+    budget: Duration,
+    least: usize,
+) -> Result<Timed> {
     let mut field = Field::new(line, places, engine)?;
     let contenders = &mut field.contenders;
     ensure!(!contenders.is_empty(), "no engine is called like that");
@@ -196,7 +198,7 @@ pub(crate) fn time(line: &Line, places: &Places, engine: &str, budget: Duration)
         contender.round()?;
     }
     let rounds = budget.as_secs_f64() / begin.elapsed().as_secs_f64().max(1e-6);
-    let rounds = (rounds as usize).clamp(ROUNDS.0, ROUNDS.1);
+    let rounds = (rounds as usize).clamp(least, MOST.max(least));
     let mut nanoseconds = vec![Vec::with_capacity(rounds); contenders.len()];
     for round in 0..rounds {
         // Each one begins, and each one follows each of its neighbours.

@@ -123,6 +123,7 @@ pub(crate) const OWN: &[Entry] = {
     use Class::*;
     use Owner::*;
     &[
+        Entry { name: "nothing: the loop alone", owner: System, class: Blocking, can: |kind| kind == Kind::Nop, make: |job| boxed(blocking::Blocking::<blocking::Libc>::new(), job) },
         Entry { name: "blocking calls", owner: System, class: Blocking, can: calls, make: |job| boxed(blocking::Blocking::<blocking::Libc>::new(), job) },
         Entry { name: "thread pool (rayon)", owner: System, class: Blocking, can: calls, make: |job| boxed(pool::Pool::new(job)?, job) },
         Entry { name: "epoll", owner: System, class: Epoll, can: sockets, make: |job| boxed(epoll::Epoll::new(job)?, job) },

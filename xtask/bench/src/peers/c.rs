@@ -55,7 +55,7 @@ unsafe extern "C" {
         room: u32,
     ) -> c_int;
     fn bench_libaio_submit(peer: *mut Opaque, batch: u32) -> c_int;
-    fn bench_libaio_take(peer: *mut Opaque, batch: u32) -> c_int;
+    fn bench_libaio_take(peer: *mut Opaque, batch: u32, times: u32) -> c_int;
 }
 
 fn check(answer: c_int) -> io::Result<usize> {
@@ -176,9 +176,10 @@ impl Reaper for Libaio {
         Ok(())
     }
 
-    fn take(&mut self, batch: usize) -> Result<usize> {
+    fn take(&mut self, batch: usize, times: usize) -> Result<usize> {
+        let (peer, batch, times) = (self.0.as_ptr(), batch as u32, times as u32);
         // SAFETY: the peer is live.
-        Ok(check(unsafe { bench_libaio_take(self.0.as_ptr(), batch as u32) })?)
+        Ok(check(unsafe { bench_libaio_take(peer, batch, times) })?)
     }
 }
 
@@ -209,7 +210,7 @@ mod missing {
             match *self {}
         }
 
-        fn take(&mut self, _batch: usize) -> Result<usize> {
+        fn take(&mut self, _batch: usize, _times: usize) -> Result<usize> {
             match *self {}
         }
     }

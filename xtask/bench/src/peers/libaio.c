@@ -123,14 +123,20 @@ int bench_libaio_submit(struct bench_libaio *peer, unsigned batch)
     return io_submit(peer->context, batch, list);
 }
 
-/* Takes up to so many events: with a timeout of zero, by which libaio looks into the ring first. */
-int bench_libaio_take(struct bench_libaio *peer, unsigned batch)
+/* Takes up to so many events, as often as told: with a timeout of zero, by which libaio looks whether the ring is empty. */
+int bench_libaio_take(struct bench_libaio *peer, unsigned batch, unsigned times)
 {
     struct timespec now = { 0, 0 };
     struct io_event events[MOST];
-    int came = io_getevents(peer->context, 0, batch, events, &now);
-    for (int at = 0; at < came; at++)
-        if (events[at].res != 0)
-            return -EIO;
-    return came;
+    int count = 0;
+    for (unsigned time = 0; time < times; time++) {
+        int came = io_getevents(peer->context, 0, batch, events, &now);
+        if (came < 0)
+            return came;
+        for (int at = 0; at < came; at++)
+            if (events[at].res != 0)
+                return -EIO;
+        count += came;
+    }
+    return count;
 }
