@@ -121,7 +121,11 @@ fn prepare(stream: &TcpStream) -> Result<()> {
         // SAFETY: the option takes an int, which is live.
         let answer =
             unsafe { libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, name, value, size) };
-        ensure!(answer == 0, "setsockopt: {}", std::io::Error::last_os_error());
+        ensure!(
+            answer == 0,
+            "setsockopt: {}",
+            std::io::Error::last_os_error()
+        );
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr;
 
@@ -61,6 +61,8 @@ pub(crate) struct Job {
     spare: Slab,
     cursor: usize,
     salt: u64,
+    /// Whether the file is in the page cache.
+    cached: bool,
     /// The folder of a tree.
     folder: Option<TempDir>,
     /// Whether every byte is looked at, and not only the first and last ones.
@@ -106,6 +108,7 @@ impl Job {
             spare: Slab::new(1, 4096),
             cursor: 0,
             salt: 0,
+            cached: false,
             folder: None,
             thorough: true,
         }
@@ -119,13 +122,20 @@ impl Job {
     }
 
     /// Reads or writes of `size` bytes at these offsets. To be read, the file has the pattern with salt 0.
-    pub(crate) fn file(kind: Kind, file: File, size: u32, plan: Vec<u64>, depth: usize) -> Self {
+    pub(crate) fn file(
+        kind: Kind,
+        (file, cached): (File, bool),
+        size: u32,
+        plan: Vec<u64>,
+        depth: usize,
+    ) -> Self {
         let mut job = Self::new(kind, size, depth, vec![file.into()]);
         for slot in 0..depth {
             // SAFETY: the slab is the job's, and nobody uses it yet.
             pattern::fill(unsafe { job.memory(slot, size) }, 0, 0);
         }
         job.plan = plan;
+        job.cached = cached;
         job
     }
 
@@ -179,6 +189,23 @@ impl Job {
             slot.part = 0;
             slot.left = self.share;
         }
+        if self.cached {
+            self.warm()?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the round will read or write: the last one may have left it in the caches of another processor.
+    fn warm(&self) -> Result<()> {
+        let file = self.files[0].as_fd();
+        for (at, &offset) in self.plan.iter().enumerate() {
+            // SAFETY: nothing is in flight between rounds.
+            let memory = unsafe { self.memory(at % self.depth, self.size) };
+            let (start, len) = (memory.as_mut_ptr().cast(), memory.len());
+            // SAFETY: the memory is live and this long.
+            let came = unsafe { libc::pread(file.as_raw_fd(), start, len, offset as i64) };
+            ensure!(came == len as isize, "a read of {came} bytes");
+        }
         Ok(())
     }
 
@@ -190,10 +217,15 @@ impl Job {
     /// Ends a round: everything must have been done.
     pub(crate) fn end(&mut self) -> Result<()> {
         if let Some(client) = &mut self.client {
-            client.finish().context("the other side of the connections")?;
+            client
+                .finish()
+                .context("the other side of the connections")?;
         }
         for slot in &self.slots {
-            ensure!(slot.left == 0 && slot.stage == Stage::First, "not all was done");
+            ensure!(
+                slot.left == 0 && slot.stage == Stage::First,
+                "not all was done"
+            );
         }
         ensure!(self.cursor == self.plan.len(), "not all was done");
         if matches!(self.kind, Kind::Write | Kind::Synced) {
@@ -290,7 +322,10 @@ impl Job {
     /// # Safety
     ///
     /// No operation of the slot is in flight, and the result is used before the next call.
-    #[expect(clippy::mut_from_ref, reason = "the slab is memory that is handed out piece by piece")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the slab is memory that is handed out piece by piece"
+    )]
     #[inline]
     unsafe fn memory(&self, slot: usize, len: u32) -> &mut [u8] {
         // SAFETY: the piece is that long, initialised, and not in use, by the caller's promise.
@@ -383,7 +418,10 @@ impl Job {
                 expect(result, 0, "a statx")?;
                 // SAFETY: the operation is over and has written it.
                 let size = unsafe { (*self.slab.piece(slot).cast::<libc::statx>()).stx_size };
-                ensure!(size == self.paths[state.at as usize].1, "a wrong size: {size}");
+                ensure!(
+                    size == self.paths[state.at as usize].1,
+                    "a wrong size: {size}"
+                );
                 Ok(())
             }
             Stage::Third => {
@@ -413,7 +451,11 @@ impl Job {
 
 #[inline]
 fn expect(result: i32, wanted: i32, what: &str) -> Result<()> {
-    if result == wanted { Ok(()) } else { wrong(result, what) }
+    if result == wanted {
+        Ok(())
+    } else {
+        wrong(result, what)
+    }
 }
 
 #[cold]

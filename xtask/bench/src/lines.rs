@@ -98,13 +98,21 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
     for depth in DEPTHS {
         let mut spec = spec(Kind::Read, PAGE, depth, 1024);
         spec.random = true;
-        job("random reads, cached".into(), format!("depth {depth}"), spec);
+        job(
+            "random reads, cached".into(),
+            format!("depth {depth}"),
+            spec,
+        );
     }
     for (kind, path) in &places.disks {
         for depth in DEPTHS {
             let mut spec = spec(Kind::Read, PAGE, depth, 256);
             (spec.random, spec.disk) = (true, Some(path.clone()));
-            job(format!("random reads, {kind} O_DIRECT"), format!("depth {depth}"), spec);
+            job(
+                format!("random reads, {kind} O_DIRECT"),
+                format!("depth {depth}"),
+                spec,
+            );
         }
     }
     for depth in [1, 8] {
@@ -113,7 +121,11 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
             spec(Kind::Read, LARGE, depth, 64),
             spec(Kind::Write, LARGE, depth, 64),
         );
-        job("sequential reads of 1 MiB, cached".into(), place.clone(), read);
+        job(
+            "sequential reads of 1 MiB, cached".into(),
+            place.clone(),
+            read,
+        );
         job("sequential writes of 1 MiB, cached".into(), place, write);
     }
     for (kind, path) in &places.disks {
@@ -122,14 +134,21 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
             for (what, does) in [("reads", Kind::Read), ("writes", Kind::Write)] {
                 let mut spec = spec(does, LARGE, depth, 32);
                 spec.disk = Some(path.clone());
-                job(format!("sequential {what} of 1 MiB, {kind} O_DIRECT"), place.clone(), spec);
+                job(
+                    format!("sequential {what} of 1 MiB, {kind} O_DIRECT"),
+                    place.clone(),
+                    spec,
+                );
             }
             let mut spec = spec(Kind::Synced, PAGE, depth, 16);
             (spec.random, spec.disk) = (true, Some(path.clone()));
             job(format!("write and fdatasync, {kind} O_DIRECT"), place, spec);
         }
     }
-    for (name, kind) in [("TCP ping-pong", Kind::PingPong), ("TCP stream", Kind::Stream)] {
+    for (name, kind) in [
+        ("TCP ping-pong", Kind::PingPong),
+        ("TCP stream", Kind::Stream),
+    ] {
         for connections in CONNECTIONS {
             for size in SIZES {
                 // About the same work for each number of connections.
@@ -138,7 +157,8 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
                     (_, Kind::Stream) => 1024,
                     _ => 512,
                 };
-                let share = (most / connections as u64).max(if kind == Kind::Stream { 2 } else { 1 });
+                let share =
+                    (most / connections as u64).max(if kind == Kind::Stream { 2 } else { 1 });
                 let s = if connections == 1 { "" } else { "s" };
                 let place = format!("{connections} connection{s}, {size} B");
                 job(name.into(), place, spec(kind, size, connections, share));
@@ -147,7 +167,11 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
     }
     for depth in [1, 32] {
         let spec = spec(Kind::Tree, 0, depth, 256);
-        job("openat, statx, close".into(), format!("depth {depth}"), spec);
+        job(
+            "openat, statx, close".into(),
+            format!("depth {depth}"),
+            spec,
+        );
     }
     lines.extend(crate::reap::lines());
     lines.extend(SIZES.map(|size| Line {
@@ -180,7 +204,9 @@ impl Spec {
             Kind::PingPong | Kind::Stream => {
                 let (back, size) = (Back::of(self.kind), self.size as usize);
                 let (client, files) = Client::connect(self.depth, size, self.count, back)?;
-                Ok(Job::network(self.kind, client, files, self.size, self.count))
+                Ok(Job::network(
+                    self.kind, client, files, self.size, self.count,
+                ))
             }
             Kind::Tree => self.tree(folder),
         }
@@ -196,7 +222,14 @@ impl Spec {
         // Odd steps through a power of two come to each place once.
         let (places, step) = (self.places(), if self.random { 0x9e37_79b1 } else { 1 });
         let plan = (0..self.count).map(|at| at * step % places * u64::from(self.size));
-        Ok(Job::file(self.kind, file, self.size, plan.collect(), self.depth))
+        let file = (file, self.disk.is_none());
+        Ok(Job::file(
+            self.kind,
+            file,
+            self.size,
+            plan.collect(),
+            self.depth,
+        ))
     }
 
     /// How many operations the file has room for: a power of two.
@@ -209,8 +242,16 @@ impl Spec {
         let mut content = vec![0; len as usize];
         pattern::fill(&mut content, 0, 0);
         fs::write(path, content)?;
-        let direct = if self.disk.is_some() { libc::O_DIRECT } else { 0 };
-        let file = File::options().read(true).write(true).custom_flags(direct).open(path)?;
+        let direct = if self.disk.is_some() {
+            libc::O_DIRECT
+        } else {
+            0
+        };
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(direct)
+            .open(path)?;
         file.sync_all()?;
         Ok(file)
     }
@@ -225,7 +266,10 @@ impl Spec {
             fs::write(&path, vec![1; number as usize])?;
             let name = CString::new(path.as_os_str().as_bytes())?;
             // Engines may keep it as long as they like; there are few.
-            paths.push((&*Box::leak(name.into_boxed_c_str()) as &'static CStr, number));
+            paths.push((
+                &*Box::leak(name.into_boxed_c_str()) as &'static CStr,
+                number,
+            ));
         }
         Ok(Job::tree(paths, self.depth).with_folder(tree))
     }

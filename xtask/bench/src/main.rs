@@ -106,9 +106,11 @@ fn run(command: &Command) -> Result<()> {
             let timed = measure::time(&which.line()?, &which.places, &which.engine, budget, least)?;
             print(&timed)
         }
-        Command::Count(which) => {
-            print(&measure::count(&which.line()?, &which.places, &which.engine)?)
-        }
+        Command::Count(which) => print(&measure::count(
+            &which.line()?,
+            &which.places,
+            &which.engine,
+        )?),
         Command::Client(plan) => client::run(plan),
     }
 }

@@ -16,6 +16,10 @@ use crate::{count, proxy, reap};
 /// The most rounds that are timed: more tell nothing new.
 const MOST: usize = 201;
 
+/// When a line takes so many times as long as it should, so few rounds will do.
+const LONGEST: u32 = 3;
+const FEW: usize = 3;
+
 /// Something that does rounds of the same work as others.
 pub(crate) trait Contender {
     /// Before a round: nothing of it is measured.
@@ -178,7 +182,7 @@ pub(crate) struct Timed {
     absent: Vec<Absent>,
 }
 
-/// Times a line for about so long, and in no fewer rounds.
+/// Times a line for about so long, and in no fewer rounds unless they take far too long.
 pub(crate) fn time(
     line: &Line,
     places: &Places,
@@ -200,11 +204,20 @@ pub(crate) fn time(
     let rounds = budget.as_secs_f64() / begin.elapsed().as_secs_f64().max(1e-6);
     let rounds = (rounds as usize).clamp(least, MOST.max(least));
     let mut nanoseconds = vec![Vec::with_capacity(rounds); contenders.len()];
+    let begin = Instant::now();
     for round in 0..rounds {
+        // On a busy machine rounds become longer than they were.
+        if round >= FEW && begin.elapsed() > LONGEST * budget {
+            break;
+        }
         // Each one begins, and each one follows each of its neighbours.
         for at in 0..contenders.len() {
             let at = (at + round) % contenders.len();
-            let at = if round % 2 == 0 { at } else { contenders.len() - 1 - at };
+            let at = if round % 2 == 0 {
+                at
+            } else {
+                contenders.len() - 1 - at
+            };
             let time = contenders[at].round()?;
             nanoseconds[at].push(time.as_nanos() as f64 / field.units as f64);
         }
@@ -242,7 +255,9 @@ pub(crate) fn count(line: &Line, places: &Places, engine: &str) -> Result<Counte
     for contender in &mut field.contenders {
         contender.round()?;
         let name = contender.name;
-        let made = contender.counted().with_context(|| format!("{name} failed"))?;
+        let made = contender
+            .counted()
+            .with_context(|| format!("{name} failed"))?;
         allocations.push((name, made));
     }
     Ok(Counted {

@@ -58,6 +58,7 @@ impl Op {
     /// # Safety
     ///
     /// The operation is the caller's turn: nobody else uses the slot's memory as long as the result lives.
+    #[cfg(feature = "peers")]
     pub(crate) unsafe fn bytes<'a>(&self) -> &'a [u8] {
         // SAFETY: the job's slab has that many bytes there, all initialised; the rest is the caller's promise.
         unsafe { slice::from_raw_parts(self.memory, self.len as usize) }
@@ -91,7 +92,6 @@ impl Op {
     }
 
     /// Notes the size that an interface of higher level found, as statx(2) would have.
-    #[cfg_attr(not(feature = "peers"), expect(dead_code, reason = "for peers"))]
     pub(crate) fn note_size(&self, size: u64) {
         // SAFETY: the slot's memory is aligned and has room for it.
         unsafe { (*self.status()).stx_size = size };
@@ -111,7 +111,9 @@ pub(crate) struct Done {
 /// What a system call answered, as io_uring would say it.
 pub(crate) fn answer(result: isize) -> i32 {
     if result < 0 {
-        -std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+        -std::io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or(libc::EIO)
     } else {
         i32::try_from(result).unwrap_or(i32::MAX)
     }

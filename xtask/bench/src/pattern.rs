@@ -9,9 +9,6 @@ fn word(offset: u64, salt: u64) -> u64 {
     (offset ^ salt << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1
 }
 
-
-
-
 /// Fills `bytes`, which are at this offset.
 pub(crate) fn fill(bytes: &mut [u8], offset: u64, salt: u64) {
     for (at, chunk) in (offset..).step_by(8).zip(bytes.chunks_mut(8)) {
@@ -90,7 +87,11 @@ pub(crate) fn check_stream(
         let (number, at) = (at / size, at % size);
         let (start, part) = (at & !7, (at & 7) as usize);
         let stamped = start == 0 || start == size - 8;
-        let word = if stamped { word(number + start, salt) } else { word(start, 0) };
+        let word = if stamped {
+            word(number + start, salt)
+        } else {
+            word(start, 0)
+        };
         word.to_le_bytes()[part]
     };
     let last = bytes.len() - 1;

@@ -52,7 +52,10 @@ impl Contender for Proxy {
         while left > 0 || filled > 0 {
             let room = empty.len().min(left);
             let came = self.pass.pass(files, &full[..filled], &mut empty[..room])?;
-            ensure!(came <= room && (came > 0 || room == 0), "the other side is gone");
+            ensure!(
+                came <= room && (came > 0 || room == 0),
+                "the other side is gone"
+            );
             left -= came;
             filled = came;
             std::mem::swap(full, empty);
@@ -141,7 +144,11 @@ struct Linked(IoUring);
 impl Pass for Linked {
     fn pass(&mut self, wire: [RawFd; 2], full: &[u8], empty: &mut [u8]) -> Result<usize> {
         let send = opcode::Send::new(types::Fd(wire[1]), full.as_ptr(), full.len() as u32);
-        let link = if empty.is_empty() { Flags::empty() } else { Flags::IO_LINK };
+        let link = if empty.is_empty() {
+            Flags::empty()
+        } else {
+            Flags::IO_LINK
+        };
         let send = send.build().flags(link).user_data(0);
         let recv = opcode::Recv::new(types::Fd(wire[0]), empty.as_mut_ptr(), empty.len() as u32);
         let recv = recv.build().user_data(1);
@@ -195,14 +202,32 @@ pub(crate) fn field(size: u32) -> Result<Field> {
     };
     let plain = IoUring::new(2)?;
     let mut builder = IoUring::builder();
-    let defer = builder.setup_single_issuer().setup_defer_taskrun().build(2)?;
+    let defer = builder
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .build(2)?;
     use {Class as C, Owner as O};
     let contenders = vec![
         named("read and write", O::System, C::Blocking, Box::new(Calls)),
-        named("safe::aio::raw, io_getevents", O::Ours, C::Aio, fused(false)?),
+        named(
+            "safe::aio::raw, io_getevents",
+            O::Ours,
+            C::Aio,
+            fused(false)?,
+        ),
         named("safe::aio::raw, ring", O::Ours, C::Aio, fused(true)?),
-        named("safe::uring::raw", O::Ours, C::Uring, Box::new(Linked(plain))),
-        named("safe::uring::raw, DEFER_TASKRUN", O::Ours, C::Defer, Box::new(Linked(defer))),
+        named(
+            "safe::uring::raw",
+            O::Ours,
+            C::Uring,
+            Box::new(Linked(plain)),
+        ),
+        named(
+            "safe::uring::raw, DEFER_TASKRUN",
+            O::Ours,
+            C::Defer,
+            Box::new(Linked(defer)),
+        ),
     ];
     Ok(Field {
         contenders,

@@ -43,8 +43,13 @@ pub(crate) fn lines() -> Vec<Line> {
         work: Work::Reap(Spec { part, batch }),
     };
     let batches = [1, 8, 32, 256];
-    let mut lines = Vec::from(batches.map(|batch| line("native AIO, taking events", Part::Take, batch)));
-    lines.push(line("native AIO, looking where there is nothing", Part::Look, 1));
+    let mut lines =
+        Vec::from(batches.map(|batch| line("native AIO, taking events", Part::Take, batch)));
+    lines.push(line(
+        "native AIO, looking where there is nothing",
+        Part::Look,
+        1,
+    ));
     lines.extend(batches.map(|batch| line("native AIO, submitting", Part::Submit, batch)));
     lines
 }
@@ -181,7 +186,12 @@ pub(crate) fn field(spec: Spec) -> Result<Field> {
         contenders.push(contender("safe::aio::raw", Owner::Ours, ours(true)?, spec));
     } else {
         contenders.push(contender("io_getevents", Owner::System, ours(false)?, spec));
-        contenders.push(contender("safe::aio::raw, ring", Owner::Ours, ours(true)?, spec));
+        contenders.push(contender(
+            "safe::aio::raw, ring",
+            Owner::Ours,
+            ours(true)?,
+            spec,
+        ));
     }
     contenders.extend(crate::peers::reapers(spec, EVENTS)?);
     Ok(Field {

@@ -4,10 +4,17 @@ use super::report::Sheet;
 use super::timed::model::{Figure, Line, Owner};
 use super::timed::sheets::time;
 
-/// The ways that a reader chooses from, and how to tell an engine's.
-const INTERFACES: [(&str, fn(&Figure) -> bool); 7] = [
-    ("blocking calls", |figure| figure.name == "blocking calls" || figure.name == "read and write"),
-    ("thread pool", |figure| figure.name.starts_with("thread pool")),
+/// A way that a reader may choose, and how to tell an engine that goes it.
+type Interface = (&'static str, fn(&Figure) -> bool);
+
+/// The ways that a reader chooses from.
+const INTERFACES: [Interface; 7] = [
+    ("blocking calls", |figure| {
+        figure.name == "blocking calls" || figure.name == "read and write"
+    }),
+    ("thread pool", |figure| {
+        figure.name.starts_with("thread pool")
+    }),
     ("epoll", |figure| figure.class == "epoll"),
     ("POSIX AIO", |figure| figure.class == "posix"),
     ("native AIO", |figure| figure.class == "aio"),
@@ -24,7 +31,10 @@ const CLOSE: f64 = 1.1;
 
 /// For one kind of work, the fastest engine of each interface.
 fn fastest(line: &Line) -> Vec<(&'static str, &Figure)> {
-    let ours = line.engines.iter().filter(|figure| figure.owner != Owner::Peer);
+    let ours = line
+        .engines
+        .iter()
+        .filter(|figure| figure.owner != Owner::Peer);
     let ours: Vec<&Figure> = ours.collect();
     let best = |of: fn(&Figure) -> bool| {
         let figures = ours.iter().filter(|figure| of(figure));
@@ -32,7 +42,9 @@ fn fastest(line: &Line) -> Vec<(&'static str, &Figure)> {
             .min_by(|a, b| a.nanoseconds.median.total_cmp(&b.nanoseconds.median))
             .copied()
     };
-    let found = INTERFACES.iter().filter_map(|&(name, of)| Some((name, best(of)?)));
+    let found = INTERFACES
+        .iter()
+        .filter_map(|&(name, of)| Some((name, best(of)?)));
     let mut found: Vec<_> = found.collect();
     found.sort_by(|(_, a), (_, b)| a.nanoseconds.median.total_cmp(&b.nanoseconds.median));
     found
@@ -40,7 +52,9 @@ fn fastest(line: &Line) -> Vec<(&'static str, &Figure)> {
 
 /// Lines in which there is a choice.
 fn choices(lines: &[Line]) -> impl Iterator<Item = &Line> {
-    lines.iter().filter(|line| !line.name.starts_with("native AIO, ") && fastest(line).len() > 2)
+    lines
+        .iter()
+        .filter(|line| !line.name.starts_with("native AIO, ") && fastest(line).len() > 2)
 }
 
 /// Each interface at each kind of work, by its fastest engine, as a multiple of the fastest of all.
@@ -60,7 +74,8 @@ pub(super) fn table(lines: &[Line]) -> Sheet {
     let mut header = vec!["work".to_owned(), "fastest".to_owned()];
     header.extend(INTERFACES.map(|(name, _)| name.to_owned()));
     Sheet {
-        title: "Each interface by its fastest engine, as a multiple of the fastest of all".to_owned(),
+        title: "Each interface by its fastest engine, as a multiple of the fastest of all"
+            .to_owned(),
         header,
         rows: rows.collect(),
     }
@@ -76,11 +91,19 @@ pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
 
 fn sentence(group: &str, lines: &[&Line]) -> Option<String> {
     let mut parts: Vec<(String, Vec<&str>)> = Vec::new();
-    for line in lines.iter().filter(|line| choices(std::slice::from_ref(line)).count() > 0) {
+    for line in lines
+        .iter()
+        .filter(|line| choices(std::slice::from_ref(line)).count() > 0)
+    {
         let found = fastest(line);
         let least = found[0].1.nanoseconds.median;
-        let close = found.iter().filter(|(_, figure)| figure.nanoseconds.median <= CLOSE * least);
-        let names = close.map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
+        let close = found
+            .iter()
+            .filter(|(_, figure)| figure.nanoseconds.median <= CLOSE * least);
+        let names = close
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(" or ");
         match parts.iter_mut().find(|(found, _)| *found == names) {
             Some((_, places)) => places.push(&line.place),
             None => parts.push((names, vec![&line.place])),
@@ -89,6 +112,11 @@ fn sentence(group: &str, lines: &[&Line]) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    let parts = parts.iter().map(|(names, places)| format!("{names} ({})", places.join("; ")));
-    Some(format!("{group}: {}.", parts.collect::<Vec<_>>().join(", ")))
+    let parts = parts
+        .iter()
+        .map(|(names, places)| format!("{names} ({})", places.join("; ")));
+    Some(format!(
+        "{group}: {}.",
+        parts.collect::<Vec<_>>().join(", ")
+    ))
 }

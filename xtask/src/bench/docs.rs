@@ -44,9 +44,16 @@ fn markdown(report: &Report) -> Result<String> {
     for text in METHOD {
         writeln!(page, "{text}\n")?;
     }
-    writeln!(page, "[The same with pictures](bench.html), [and for programs](bench.json).\n")?;
+    writeln!(
+        page,
+        "[The same with pictures](bench.html), [and for programs](bench.json).\n"
+    )?;
     if !report.lines.is_empty() {
-        writeln!(page, "## Which interface should I use\n\n{}\n", advice::INTRODUCTION)?;
+        writeln!(
+            page,
+            "## Which interface should I use\n\n{}\n",
+            advice::INTRODUCTION
+        )?;
         for sentence in advice::sentences(&report.lines) {
             writeln!(page, "* {sentence}")?;
         }

@@ -12,7 +12,15 @@ use serde::Serialize;
 use super::programs::{library_version, locked_version, output};
 
 /// The crates that are compared with.
-const PEERS: [&str; 7] = ["io-uring", "rustix", "nix", "compio", "monoio", "tokio-uring", "rayon"];
+const PEERS: [&str; 7] = [
+    "io-uring",
+    "rustix",
+    "nix",
+    "compio",
+    "monoio",
+    "tokio-uring",
+    "rayon",
+];
 
 /// The machine, and the versions of what ran on it.
 #[derive(Debug, Serialize)]
@@ -49,7 +57,8 @@ impl Machine {
             kernel: release(read("/proc/sys/kernel/osrelease")?.trim()),
             processor: field(&cpus, "model name").unwrap_or("unknown").to_owned(),
             processors: thread::available_parallelism().map_or(1, usize::from),
-            virtual_machine: field(&cpus, "flags").is_some_and(|flags| flags.contains("hypervisor")),
+            virtual_machine: field(&cpus, "flags")
+                .is_some_and(|flags| flags.contains("hypervisor")),
             // What the firmware keeps is missing in it.
             memory_gib: (kilobytes.unwrap_or(0) + (1 << 19)) >> 20,
             file_system: file_system(&std::env::temp_dir())?,
@@ -74,12 +83,17 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 /// The numbers of a release, without what somebody called his own build.
 fn release(text: &str) -> String {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
-    text[..end.unwrap_or(text.len())].trim_end_matches('.').to_owned()
+    text[..end.unwrap_or(text.len())]
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 /// The kind of file system that a folder is on.
 fn file_system(folder: &Path) -> Result<String> {
-    let output = output(Command::new("stat").args(["-f", "-c", "%T"]).arg(folder), "coreutils")?;
+    let output = output(
+        Command::new("stat").args(["-f", "-c", "%T"]).arg(folder),
+        "coreutils",
+    )?;
     let kind = String::from_utf8(output)?.trim().to_owned();
     // Its number is that of its ancestors, too.
     Ok(kind.replace("ext2/ext3", "ext4"))
@@ -87,7 +101,14 @@ fn file_system(folder: &Path) -> Result<String> {
 
 impl Display for Machine {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (processors, virt) = (self.processors, if self.virtual_machine { ", virtual machine" } else { "" });
+        let (processors, virt) = (
+            self.processors,
+            if self.virtual_machine {
+                ", virtual machine"
+            } else {
+                ""
+            },
+        );
         write!(
             f,
             "Linux {}, {} ({processors} CPUs{virt}), {} GiB, {}; {}; {}",

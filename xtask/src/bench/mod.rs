@@ -75,7 +75,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     bar.set_message("building");
     // A name with slashes is a counted figure's: nothing else need be built for it.
     let only_counted = !cases.is_empty() && args.filter.is_some();
-    let bench = if only_counted { None } else { Some(Bench::new(extent)?) };
+    let bench = if only_counted {
+        None
+    } else {
+        Some(Bench::new(extent)?)
+    };
     let mut names = match &bench {
         Some(bench) => bench.lines()?,
         None => Vec::new(),
@@ -88,7 +92,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     );
 
     let bar = progress::steps((cases.len() + names.len()) as u64);
-    let figures = if cases.is_empty() { Vec::new() } else { count(cases, &bar)? };
+    let figures = if cases.is_empty() {
+        Vec::new()
+    } else {
+        count(cases, &bar)?
+    };
     let mut lines: Vec<Line> = Vec::new();
     let mut missing = Vec::new();
     if let Some(bench) = &bench {

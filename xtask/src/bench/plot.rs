@@ -82,7 +82,11 @@ fn draw(text: &mut String, lines: &[&Line]) -> Result<(), Box<dyn std::error::Er
         };
         let y = at as f64 + 0.5;
         let (_, pixel) = plotted.map_coordinate(&(least, y));
-        root.draw_text(name, &("sans-serif", 13).into_font().color(&colour), (8, pixel - 7))?;
+        root.draw_text(
+            name,
+            &("sans-serif", 13).into_font().color(&colour),
+            (8, pixel - 7),
+        )?;
         plotted.draw(&PathElement::new(
             vec![(least, y), (most, y)],
             RGBColor(0xee, 0xee, 0xee),
@@ -100,7 +104,11 @@ fn draw(text: &mut String, lines: &[&Line]) -> Result<(), Box<dyn std::error::Er
     let mut x = 8;
     for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {
         root.draw(&Circle::new((x + 5, 16), 5, colour.filled()))?;
-        root.draw_text(&line.place, &("sans-serif", 12).into_font().color(&BLACK), (x + 14, 10))?;
+        root.draw_text(
+            &line.place,
+            &("sans-serif", 12).into_font().color(&BLACK),
+            (x + 14, 10),
+        )?;
         x += 26 + 7 * line.place.len() as i32;
     }
     root.present()?;

@@ -36,7 +36,14 @@ pub(super) fn build(liburing: bool) -> Result<Programs> {
 }
 
 fn build_driver() -> Result<PathBuf> {
-    let arguments = ["bench", "--package", "safe", "--bench", "instructions", "--no-run"];
+    let arguments = [
+        "bench",
+        "--package",
+        "safe",
+        "--bench",
+        "instructions",
+        "--no-run",
+    ];
     built(&arguments, "instructions")
 }
 
@@ -86,7 +93,10 @@ pub(super) fn output(command: &mut Command, package: &str) -> Result<Vec<u8>> {
 
 /// The version of a library in C, if pkg-config knows it.
 pub(super) fn library_version(name: &str) -> Option<String> {
-    let output = Command::new("pkg-config").args(["--modversion", name]).output().ok()?;
+    let output = Command::new("pkg-config")
+        .args(["--modversion", name])
+        .output()
+        .ok()?;
     let version = String::from_utf8(output.stdout).ok()?;
     (output.status.success()).then(|| version.trim().to_owned())
 }

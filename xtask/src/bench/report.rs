@@ -89,7 +89,10 @@ impl Report {
 
     /// How many goals are missed that depend on nothing but the programs.
     pub(super) fn missed(&self) -> usize {
-        let figures = self.figures.iter().filter(|figure| figure.met == Some(false));
+        let figures = self
+            .figures
+            .iter()
+            .filter(|figure| figure.met == Some(false));
         let goals = self.goals.iter().filter(|goal| goal.counted && !goal.met);
         figures.count() + goals.count()
     }
@@ -97,16 +100,17 @@ impl Report {
     /// The goals of lines as a table: those that are missed.
     pub(super) fn behind(&self) -> Sheet {
         let missed = self.goals.iter().filter(|goal| !goal.met);
-        let rows = missed.map(|goal| {
-            vec![goal.name.clone(), goal.measured.clone(), goal.goal.clone()]
-        });
+        let rows =
+            missed.map(|goal| vec![goal.name.clone(), goal.measured.clone(), goal.goal.clone()]);
         Sheet {
             title: format!(
                 "Goals of lines: {} of {} are met; missed are",
                 self.goals.iter().filter(|goal| goal.met).count(),
                 self.goals.len(),
             ),
-            header: ["line and engine", "measured", "goal"].map(str::to_owned).into(),
+            header: ["line and engine", "measured", "goal"]
+                .map(str::to_owned)
+                .into(),
             rows: rows.collect(),
         }
     }

@@ -95,7 +95,11 @@ impl Queue for Owned {
             let (slot, pending) = self.line.pop_front().context("nothing is in flight")?;
             let result = pending.wait(&mut self.context)?;
             done.push(Done { slot, result });
-            if self.line.front().is_none_or(|(_, pending)| !pending.is_done()) {
+            if self
+                .line
+                .front()
+                .is_none_or(|(_, pending)| !pending.is_done())
+            {
                 return Ok(());
             }
         }

@@ -32,9 +32,8 @@ impl Epoll {
                 u64: number,
             };
             // SAFETY: the event is live.
-            let answer = unsafe {
-                libc::epoll_ctl(fd, libc::EPOLL_CTL_ADD, file.as_raw_fd(), &mut event)
-            };
+            let answer =
+                unsafe { libc::epoll_ctl(fd, libc::EPOLL_CTL_ADD, file.as_raw_fd(), &mut event) };
             ensure!(answer == 0, "epoll_ctl: {}", io::Error::last_os_error());
         }
         Ok(Self {

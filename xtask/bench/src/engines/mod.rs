@@ -44,6 +44,7 @@ pub(crate) enum Owner {
     /// This family of crates.
     Ours,
     /// Others.
+    #[cfg(feature = "peers")]
     Peer,
 }
 

@@ -42,8 +42,12 @@ impl Native {
 pub(crate) fn request(op: &Op) -> Option<Iocb> {
     let (len, offset) = (op.len as usize, op.offset as i64);
     let request = match op.code {
-        Code::Read => iocb::Pread::new(op.fd, op.memory, len).offset(offset).build(),
-        Code::Write => iocb::Pwrite::new(op.fd, op.memory, len).offset(offset).build(),
+        Code::Read => iocb::Pread::new(op.fd, op.memory, len)
+            .offset(offset)
+            .build(),
+        Code::Write => iocb::Pwrite::new(op.fd, op.memory, len)
+            .offset(offset)
+            .build(),
         Code::Sync => iocb::Fdsync::new(op.fd).build(),
         Code::Recv => iocb::Poll::new(op.fd, PollFlags::IN).build(),
         _ => return None,

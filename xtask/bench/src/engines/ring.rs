@@ -102,7 +102,10 @@ impl Answer for Result<Status, Error> {
 #[cold]
 fn room<O>(rejected: Rejected<O>, submit: impl FnOnce() -> io::Result<usize>) -> Result<O> {
     let reason = rejected.reason();
-    ensure!(matches!(reason, Reason::Queue), "the ring is full: {reason}");
+    ensure!(
+        matches!(reason, Reason::Queue),
+        "the ring is full: {reason}"
+    );
     submit()?;
     Ok(rejected.operation)
 }
@@ -389,4 +392,3 @@ impl Engine for Scoped {
         })
     }
 }
-

@@ -71,7 +71,15 @@ unsafe fn take(step: Step, peer: NonNull<Opaque>, ops: &[Op], done: &mut Vec<Don
     let room = done.capacity() - done.len();
     let at = done.spare_capacity_mut().as_mut_ptr().cast();
     // SAFETY: the peer is right by the caller's promise, and the arrays are live.
-    let answer = unsafe { step(peer.as_ptr(), ops.as_ptr(), ops.len() as u32, at, room as u32) };
+    let answer = unsafe {
+        step(
+            peer.as_ptr(),
+            ops.as_ptr(),
+            ops.len() as u32,
+            at,
+            room as u32,
+        )
+    };
     let count = check(answer)?;
     // SAFETY: that many were written behind the ones that are there.
     unsafe { done.set_len(done.len() + count) };

@@ -31,7 +31,8 @@ fn call(op: &Op) -> Result<usize, Errno> {
         Code::Send => rustix::io::write(file, unsafe { op.bytes() }),
         Code::Open => {
             use std::os::fd::IntoRawFd;
-            let opened = rustix::fs::openat(rustix::fs::CWD, op.path(), OFlags::RDONLY, Mode::empty());
+            let opened =
+                rustix::fs::openat(rustix::fs::CWD, op.path(), OFlags::RDONLY, Mode::empty());
             opened.map(|file| file.into_raw_fd() as usize)
         }
         Code::Statx => {

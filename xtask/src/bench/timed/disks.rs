@@ -26,10 +26,20 @@ impl Disk {
         let (image, mounted) = (folder.path().join("image"), folder.path().join("mounted"));
         File::create(&image)?.set_len(SIZE)?;
         fs::create_dir(&mounted)?;
-        let package = if kind == "xfs" { "xfsprogs" } else { "e2fsprogs" };
-        output(Command::new(format!("mkfs.{kind}")).arg("-q").arg(&image), package)?;
+        let package = if kind == "xfs" {
+            "xfsprogs"
+        } else {
+            "e2fsprogs"
+        };
+        output(
+            Command::new(format!("mkfs.{kind}")).arg("-q").arg(&image),
+            package,
+        )?;
         let mut mount = Command::new("mount");
-        mount.args(["-o", "loop", "-t", kind]).arg(&image).arg(&mounted);
+        mount
+            .args(["-o", "loop", "-t", kind])
+            .arg(&image)
+            .arg(&mounted);
         output(&mut mount, "mount")?;
         let root = File::open(&mounted).context("the new file system");
         output(Command::new("umount").arg("--lazy").arg(&mounted), "mount")?;

@@ -19,12 +19,20 @@ pub(in crate::bench) struct Goal {
 }
 
 /// How much faster taking events from the ring is than the system call, by batch.
-const REAPING: [(&str, f64); 3] = [("batches of 1", 80.0), ("batches of 8", 18.0), ("batches of 32", 5.0)];
+const REAPING: [(&str, f64); 3] = [
+    ("batches of 1", 80.0),
+    ("batches of 8", 18.0),
+    ("batches of 32", 5.0),
+];
 
 /// All goals of a line.
 pub(in crate::bench) fn goals(line: &Line) -> Vec<Goal> {
     let mut goals = Vec::new();
-    for figure in line.engines.iter().filter(|figure| figure.owner == Owner::Ours) {
+    for figure in line
+        .engines
+        .iter()
+        .filter(|figure| figure.owner == Owner::Ours)
+    {
         let name = format!("{}: {}", line.name, figure.name);
         let mut at_most = |ratio: &Option<Ratio>, most: f64| {
             let Some(ratio) = ratio else { return };
@@ -43,7 +51,9 @@ pub(in crate::bench) fn goals(line: &Line) -> Vec<Goal> {
             at_most(&figure.to_raw, 1.05);
         }
         let taking = line.group == "native AIO, taking events";
-        let least = REAPING.iter().find(|(place, _)| taking && *place == line.place);
+        let least = REAPING
+            .iter()
+            .find(|(place, _)| taking && *place == line.place);
         if let (Some((_, least)), Some(ratio)) = (least, &figure.faster_than_call) {
             goals.push(Goal {
                 name: name.clone(),
@@ -55,7 +65,11 @@ pub(in crate::bench) fn goals(line: &Line) -> Vec<Goal> {
         }
         // A request of POSIX AIO is a block of its own; a scope's tickets stand in a list that is the loop's.
         if let (false, Some(made)) = (figure.class == "posix", figure.allocations) {
-            let most = if figure.name == "Ring, scoped" { 0.1 } else { 0.0 };
+            let most = if figure.name == "Ring, scoped" {
+                0.1
+            } else {
+                0.0
+            };
             goals.push(Goal {
                 name: format!("{name}: allocations"),
                 measured: format!("{made:.2}"),

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::bounded;
 use crate::bench::programs::output;
 
 /// The system calls between each pair of marks, in order, of all threads but the other side of connections.
@@ -16,8 +17,12 @@ pub(super) fn system_calls(program: &mut Command) -> Result<(Vec<u64>, Vec<u8>)>
     let mut command = Command::new("strace");
     // The other side is a program of its own: it is let go.
     command.args(["-f", "-b", "execve", "-e", "signal=none", "-o"]);
-    command.arg(&log).arg("--").arg(program.get_program()).args(program.get_args());
-    let text = output(&mut command, "strace")?;
+    command
+        .arg(&log)
+        .arg("--")
+        .arg(program.get_program())
+        .args(program.get_args());
+    let text = output(&mut bounded(&command), "strace")?;
     Ok((between(BufReader::new(File::open(log)?))?, text))
 }
 
@@ -50,7 +55,7 @@ pub(super) fn instructions(program: &mut Command) -> Result<Vec<u64>> {
     command.args(["--zero-before=bench_begin", "--dump-before=bench_end"]);
     command.arg(format!("--callgrind-out-file={}", out.display()));
     command.arg(program.get_program()).args(program.get_args());
-    output(&mut command, "valgrind")?;
+    output(&mut bounded(&command), "valgrind")?;
     (1..)
         .map(|number| out.with_extension(number.to_string()))
         .take_while(|path| path.exists())

@@ -40,12 +40,21 @@ pub(super) struct Bench {
 }
 
 /// The groups whose instructions count: what is done in the process, by few threads.
-const IN_PROCESS: [&str; 4] = ["NOP", "random reads, cached", "openat, statx, close", "TCP ping-pong, 32"];
+const IN_PROCESS: [&str; 4] = [
+    "NOP",
+    "random reads, cached",
+    "openat, statx, close",
+    "TCP ping-pong, 32",
+];
 
 impl Bench {
     /// Builds the program and makes the file systems.
     pub(super) fn new(extent: Extent) -> Result<Self> {
-        let features: &[&str] = if extent.peers { &["--features", "peers"] } else { &[] };
+        let features: &[&str] = if extent.peers {
+            &["--features", "peers"]
+        } else {
+            &[]
+        };
         let arguments = ["build", "--release", "--package", "bench", "--bin", "bench"];
         let program = programs::built(&[&arguments, features].concat(), "bench")?;
         let (mut disks, mut missing) = (Vec::new(), Vec::new());
@@ -87,10 +96,14 @@ impl Bench {
     /// Times and counts a line.
     pub(super) fn measure(&self, name: &str, bar: &ProgressBar) -> Result<Line> {
         bar.set_message(name.to_owned());
-        let (seconds, rounds) = if self.extent.quick { ("0.2", "3") } else { ("3", "7") };
+        let (seconds, rounds) = if self.extent.quick {
+            ("0.2", "3")
+        } else {
+            ("3", "7")
+        };
         let mut command = self.command("time");
         command.args(["--seconds", seconds, "--rounds", rounds, name]);
-        let text = output(&mut command, "bench")?;
+        let text = output(&mut bounded(&command), "coreutils")?;
         let timed = serde_json::from_slice(&text).context("what the program says is unreadable")?;
         let mut line = stats::line(timed);
         self.count(&mut line).context("counting")?;
@@ -104,11 +117,17 @@ impl Bench {
         let counted: Counted = serde_json::from_slice(&text)?;
         let names: Vec<&str> = line.engines.iter().map(|figure| &*figure.name).collect();
         let same = counted.allocations.iter().map(|(name, _)| name);
-        ensure!(same.eq(&names) && calls.len() == names.len(), "other engines were counted");
+        ensure!(
+            same.eq(&names) && calls.len() == names.len(),
+            "other engines were counted"
+        );
         let in_process = IN_PROCESS.iter().any(|group| line.name.starts_with(group));
         let instructions = if in_process && !self.extent.quick {
             let instructions = marks::instructions(&mut command)?;
-            ensure!(instructions.len() == calls.len(), "other engines were counted");
+            ensure!(
+                instructions.len() == calls.len(),
+                "other engines were counted"
+            );
             instructions
         } else {
             Vec::new()
@@ -117,7 +136,9 @@ impl Bench {
         for (at, figure) in line.engines.iter_mut().enumerate() {
             figure.system_calls = Some(calls[at] as f64 / units);
             // What the C library allocates is not seen.
-            let in_rust = !["liburing", "libaio"].iter().any(|c| figure.name.starts_with(c));
+            let in_rust = !["liburing", "libaio"]
+                .iter()
+                .any(|c| figure.name.starts_with(c));
             figure.allocations = in_rust.then(|| counted.allocations[at].1 as f64 / units);
             // Looking again and again until a kernel thread is done takes as many as there is time.
             if figure.class != "sqpoll" {
@@ -126,4 +147,12 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// The command, ended after five minutes: nothing here takes so long unless it hangs.
+fn bounded(command: &Command) -> Command {
+    let mut bounded = Command::new("timeout");
+    bounded.args(["--kill-after=5", "300"]);
+    bounded.arg(command.get_program()).args(command.get_args());
+    bounded
 }

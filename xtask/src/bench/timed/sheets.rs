@@ -7,7 +7,7 @@ use crate::bench::report::Sheet;
 /// Three digits that count.
 pub(in crate::bench) fn three(value: f64) -> String {
     match value {
-        v if v == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         v if v < 1.0 => format!("{v:.3}"),
         v if v < 10.0 => format!("{v:.2}"),
         v if v < 100.0 => format!("{v:.1}"),
@@ -82,20 +82,35 @@ pub(in crate::bench) fn of_group(lines: &[&Line]) -> Vec<Sheet> {
     let number = |value: Option<f64>| value.map(three);
     let mut sheets = vec![
         table("time", lines, |figure| Some(spread(&figure.nanoseconds))),
-        table("time, to the fastest peer that is set up in the same way", lines, |figure| {
-            figure.to_peer.as_ref().map(ratio)
-        }),
-        table("time, to the raw ring that is set up in the same way", lines, |figure| {
-            figure.to_raw.as_ref().map(ratio)
-        }),
-        table("how many times faster than the system call", lines, |figure| {
-            figure.faster_than_call.as_ref().map(|ratio| three(ratio.ratio.median))
-        }),
+        table(
+            "time, to the fastest peer that is set up in the same way",
+            lines,
+            |figure| figure.to_peer.as_ref().map(ratio),
+        ),
+        table(
+            "time, to the raw ring that is set up in the same way",
+            lines,
+            |figure| figure.to_raw.as_ref().map(ratio),
+        ),
+        table(
+            "how many times faster than the system call",
+            lines,
+            |figure| {
+                figure
+                    .faster_than_call
+                    .as_ref()
+                    .map(|ratio| three(ratio.ratio.median))
+            },
+        ),
         table("system calls", lines, |figure| number(figure.system_calls)),
-        table("instructions in user space, with those of the loop", lines, |figure| {
-            number(figure.instructions)
+        table(
+            "instructions in user space, with those of the loop",
+            lines,
+            |figure| number(figure.instructions),
+        ),
+        table("heap allocations", lines, |figure| {
+            number(figure.allocations)
         }),
-        table("heap allocations", lines, |figure| number(figure.allocations)),
     ];
     sheets.retain(|sheet| !sheet.rows.is_empty());
     sheets

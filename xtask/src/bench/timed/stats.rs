@@ -55,9 +55,7 @@ pub(super) fn line(timed: Timed) -> Line {
         let raw = all
             .iter()
             .find(|times| same(times) && times.name.starts_with("safe::uring::raw"));
-        let call = all
-            .iter()
-            .find(|times| times.name == "io_getevents");
+        let call = all.iter().find(|times| times.name == "io_getevents");
         let ours = of.owner == Owner::Ours;
         let is_ring = of.name.starts_with("Ring, ");
         let faster = call.filter(|_| ours).map(|call| ratio(call, of));

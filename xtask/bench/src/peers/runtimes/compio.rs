@@ -21,7 +21,10 @@ impl super::Runtime for Compio {
     fn new(depth: usize) -> io::Result<Self> {
         let mut proactor = ProactorBuilder::new();
         proactor.capacity(depth as u32);
-        RuntimeBuilder::new().with_proactor(proactor).build().map(Self)
+        RuntimeBuilder::new()
+            .with_proactor(proactor)
+            .build()
+            .map(Self)
     }
 
     fn block_on<T>(&mut self, future: impl Future<Output = T>) -> T {

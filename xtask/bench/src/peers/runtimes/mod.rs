@@ -125,7 +125,10 @@ impl<R: Runtime> Shared<R> {
         Ok(())
     }
 
-    #[expect(clippy::mut_from_ref, reason = "no reference lives on when a task gives way to others")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "no reference lives on when a task gives way to others"
+    )]
     fn job(&self) -> &mut Job {
         // SAFETY: it is set during a round, which ends when all tasks have; there is one thread, and a reference is
         // used for one call, which does not give way.
