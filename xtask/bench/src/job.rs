@@ -470,3 +470,75 @@ fn told(result: i32) -> String {
         result.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::engine::{Driven, Engine, Queue};
+    use crate::engines::blocking::{Blocking, Libc};
+    use crate::op::Done;
+
+    /// Says that everything is done, and does nothing.
+    struct Lazy;
+
+    impl Queue for Lazy {
+        fn step(&mut self, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
+            let result = |op: &Op| {
+                if op.code == Code::Sync {
+                    0
+                } else {
+                    op.len as i32
+                }
+            };
+            done.extend(ops.iter().map(|op| Done {
+                slot: op.slot,
+                result: result(op),
+            }));
+            Ok(())
+        }
+    }
+
+    fn job(kind: Kind) -> Job {
+        let mut file = tempfile::tempfile().expect("a file");
+        let mut content = vec![0; 16 * 4096];
+        pattern::fill(&mut content, 0, 0);
+        file.write_all(&content).expect("written");
+        let plan = (0..16).map(|at| at * 4096).collect();
+        Job::file(kind, (file, true), 4096, plan, 4)
+    }
+
+    fn rounds(mut job: Job, queue: impl Queue) -> Result<()> {
+        let mut engine = Driven::new(queue, job.depth);
+        for _ in 0..2 {
+            job.begin()?;
+            engine.round(&mut job)?;
+            job.end()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_done_passes() {
+        for kind in [Kind::Read, Kind::Write, Kind::Synced] {
+            rounds(job(kind), Blocking::<Libc>::new()).expect("all is right");
+        }
+    }
+
+    #[test]
+    fn what_is_not_done_is_noticed() {
+        for kind in [Kind::Read, Kind::Write, Kind::Synced] {
+            let error = rounds(job(kind), Lazy).expect_err("nothing was done");
+            assert!(format!("{error:#}").contains("wrong data"), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn one_wrong_byte_is_noticed() {
+        let job = job(Kind::Read);
+        let file = File::from(job.files[0].try_clone().expect("a descriptor"));
+        file.write_all_at(b"x", 5000).expect("written");
+        assert!(rounds(job, Blocking::<Libc>::new()).is_err());
+    }
+}

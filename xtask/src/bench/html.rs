@@ -13,7 +13,7 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 70re
 h1 { font-size: 1.3rem } h3 { font-size: .95rem } summary { cursor: pointer; margin: .3rem 0 } svg { max-width: 100%; height: auto } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
 .wide { overflow-x: auto } table { border-collapse: collapse }
 th, td { text-align: right; padding: .3rem .8rem; border-bottom: 1px solid #8884; font-variant-numeric: tabular-nums }
-th { background: #8881 } th:first-child, td:first-child { text-align: left }
+td { white-space: nowrap } th { background: #8881 } th:first-child, td:first-child { text-align: left }
 ";
 
 /// The page.

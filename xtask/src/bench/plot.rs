@@ -63,6 +63,7 @@ fn draw(text: &mut String, lines: &[&Line]) -> Result<(), Box<dyn std::error::Er
         .disable_y_axis()
         .light_line_style(RGBColor(0xee, 0xee, 0xee))
         .bold_line_style(RGBColor(0xcc, 0xcc, 0xcc))
+        .x_labels(12)
         .x_desc("nanoseconds for each unit of work (logarithmic; dots are medians, bars the middle half of the rounds)")
         .x_label_formatter(&|value| three(*value))
         .label_style(("sans-serif", 12))
