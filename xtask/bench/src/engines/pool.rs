@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::blocking::{Calls, Libc};
@@ -13,6 +13,9 @@ use crate::op::{Done, Op};
 
 /// More threads do not help with files, and cost.
 const THREADS: usize = 16;
+
+/// Nobody has a thread for each of more connections.
+const MOST: usize = 128;
 
 /// The pool, and how its threads answer.
 pub(crate) struct Pool {
@@ -40,6 +43,11 @@ impl Pool {
     /// As many threads as the job has operations at a time; for files no more than 16. Threads that wait for
     /// messages must not keep others from answering.
     pub(crate) fn new(job: &Job) -> Result<Self> {
+        ensure!(
+            !sockets(job.kind) || job.depth <= MOST,
+            "it would need a thread for each of {} connections",
+            job.depth
+        );
         let threads = match sockets(job.kind) {
             true => job.depth,
             false => job.depth.min(THREADS),

@@ -99,7 +99,7 @@ impl Bench {
         let (seconds, rounds) = if self.extent.quick {
             ("0.2", "3")
         } else {
-            ("3", "7")
+            ("2", "7")
         };
         let mut command = self.command("time");
         command.args(["--seconds", seconds, "--rounds", rounds, name]);
