@@ -68,7 +68,7 @@ impl Op {
     ///
     /// # Safety
     ///
-    /// As for [`bytes`](Self::bytes).
+    /// The operation is the caller's turn: nobody else uses the slot's memory as long as the result lives.
     pub(crate) unsafe fn bytes_mut<'a>(&self) -> &'a mut [u8] {
         // SAFETY: as in `bytes`.
         unsafe { slice::from_raw_parts_mut(self.memory, self.len as usize) }
