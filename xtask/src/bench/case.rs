@@ -94,6 +94,11 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// Whether it is measured when there is little time: what has a goal.
+    pub(super) fn in_brief(&self) -> bool {
+        self.goal.is_some()
+    }
+
     /// What filters look at.
     pub(super) fn name(&self) -> String {
         let (quantity, implementation) = (self.quantity.word(), self.implementation.word());

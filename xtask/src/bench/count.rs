@@ -35,7 +35,7 @@ fn program(case: &Case, programs: &Programs, rounds: u32) -> Result<Line> {
     let mut line = match case.implementation.argument() {
         Some(name) => vec![programs.driver.clone().into(), name.into()],
         None => {
-            let (program, _) = programs.liburing.as_ref().context("it was not built")?;
+            let program = programs.liburing.as_ref().context("it was not built")?;
             vec![program.clone().into()]
         }
     };

@@ -1,64 +1,140 @@
-//! `cargo xtask bench`: what an operation costs in user space, counted and not timed.
+//! `cargo xtask bench`: which interface to use, and what these crates cost.
 //!
-//! Instructions, system calls and heap allocations are the same for every run of a program, on a busy
-//! machine as on an idle one. The program is `safe/benches/instructions/main.rs`, for liburing
-//! `safe/benches/liburing_peer.c`; each is run with two numbers of rounds, and the difference is the rounds'.
-//! For time there is `cargo bench --package safe --bench throughput`.
+//! Two kinds of figures. *Counted* ones, with goals: instructions, system calls and heap allocations of
+//! `safe/benches/instructions/main.rs`, for liburing of `safe/benches/liburing_peer.c`, the same for every run of a
+//! program; each is run with two numbers of rounds, and the difference is the rounds'. *Lines*: engines that do the
+//! same work in turn, timed and counted; their program is `xtask/bench`.
 
+mod advice;
 mod case;
 mod count;
+mod docs;
 mod html;
+mod machine;
+mod plot;
 mod programs;
 mod report;
+mod timed;
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use indicatif::ProgressBar;
 
 use crate::{progress, stdout};
 use case::Case;
+use machine::Machine;
 use report::{Figure, Report};
+use timed::model::Line;
+use timed::{Bench, Extent};
 
-/// Count instructions, system calls and allocations of an operation, and compare with the goals
+/// Measure interfaces, engines and peers at the same work, and count what they cost
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Names of measurements are QUANTITY/IMPL/OP/BATCH, such as instructions/push/nop/32.
-Needs valgrind and strace; with --peers also gcc, pkg-config and liburing-dev.
-Exits with 1 if a goal is missed.")]
+Counted figures are named QUANTITY/IMPL/OP/BATCH, such as instructions/push/nop/32; lines by their work
+and its place, such as 'random reads, cached, depth 8'. Needs valgrind and strace; with --peers also gcc,
+liburing-dev and libaio-dev; O_DIRECT needs root, mkfs.ext4 and mkfs.xfs. What is missing is said.
+All of it takes about 15 minutes with --peers, a minute with --quick. Exits with 1 if something answers
+wrong data, or if a counted goal is missed; times depend on the machine, and fail nothing.")]
 pub struct Args {
-    /// Also measure liburing (the crate io-uring always is)
+    /// Also measure the crates io-uring, rustix, nix, compio, monoio and tokio-uring, and liburing and libaio
     #[arg(long)]
     peers: bool,
-    /// Only what has this in its name, such as /nop/32 or syscalls
+    /// Only what has this in its name, such as /nop/32, syscalls or 'TCP ping-pong'
     #[arg(long, value_name = "PAT")]
     filter: Option<String>,
+    /// Fewer lines, fewer rounds: about a minute
+    #[arg(long)]
+    quick: bool,
     /// Write the figures to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the tables to this file as one HTML page
+    /// Write tables and pictures to this file as one HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write docs/bench.json, docs/bench.html and docs/bench.md
+    #[arg(long)]
+    docs: bool,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// A tool is missing, or a program could not be built or run.
+/// A tool is missing, a program could not be built or run, or data was wrong.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let cases: Vec<Case> = case::all(args.peers)
-        .into_iter()
-        .filter(|case| {
-            args.filter
-                .as_ref()
-                .is_none_or(|pattern| case.name().contains(pattern))
-        })
-        .collect();
-    ensure!(!cases.is_empty(), "no measurement is called like that");
+    let extent = Extent {
+        peers: args.peers,
+        quick: args.quick,
+    };
+    let mut cases = case::all(args.peers);
+    cases.retain(|case| args.wants(&case.name()) && (!args.quick || case.in_brief()));
+    let bar = progress::spinner();
+    bar.set_message("building");
+    // A name with slashes is a counted figure's: nothing else need be built for it.
+    let only_counted = !cases.is_empty() && args.filter.is_some();
+    let bench = if only_counted {
+        None
+    } else {
+        Some(Bench::new(extent)?)
+    };
+    let mut names = match &bench {
+        Some(bench) => bench.lines()?,
+        None => Vec::new(),
+    };
+    names.retain(|name| args.wants(name));
+    bar.finish_and_clear();
+    ensure!(
+        !cases.is_empty() || !names.is_empty(),
+        "no measurement is called like that"
+    );
 
-    let bar = progress::steps(cases.len() as u64);
+    let bar = progress::steps((cases.len() + names.len()) as u64);
+    let figures = if cases.is_empty() {
+        Vec::new()
+    } else {
+        count(cases, &bar)?
+    };
+    let mut lines: Vec<Line> = Vec::new();
+    let mut missing = Vec::new();
+    if let Some(bench) = &bench {
+        missing.clone_from(&bench.missing);
+        for name in names {
+            let line = bench.measure(&name, &bar);
+            lines.push(line.with_context(|| format!("cannot measure {name}"))?);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+
+    let report = Report::new(Machine::here()?, figures, lines, missing);
+    stdout::line(&report.to_string())?;
+    if let Some(path) = &args.json {
+        write(path, &json(&report)?)?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &html::page(&report)?)?;
+    }
+    if args.docs {
+        docs::write(&report)?;
+    }
+    Ok(if report.missed() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Args {
+    fn wants(&self, name: &str) -> bool {
+        let pattern = self.filter.as_ref();
+        pattern.is_none_or(|pattern| name.contains(pattern))
+    }
+}
+
+fn count(cases: Vec<Case>, bar: &ProgressBar) -> Result<Vec<Figure>> {
     bar.set_message("building");
     let programs = programs::build(cases.iter().any(|case| case.implementation.is_liburing()))?;
     let mut figures = Vec::new();
@@ -69,21 +145,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         figures.push(Figure::new(case, value));
         bar.inc(1);
     }
-    bar.finish_and_clear();
+    Ok(figures)
+}
 
-    let report = Report::new(figures, &programs)?;
-    stdout::line(&report.to_string())?;
-    if let Some(path) = &args.json {
-        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
-    }
-    if let Some(path) = &args.html {
-        write(path, &html::page(&report))?;
-    }
-    Ok(if report.missed().count() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+fn json(report: &Report) -> Result<String> {
+    Ok(serde_json::to_string_pretty(report)? + "\n")
 }
 
 fn write(path: &PathBuf, text: &str) -> Result<()> {

@@ -15,8 +15,8 @@ use crate::workspace;
 pub(super) struct Programs {
     /// Of `safe/benches/instructions/main.rs`.
     pub(super) driver: PathBuf,
-    /// Of `safe/benches/liburing_peer.c`, and the version of the library.
-    pub(super) liburing: Option<(PathBuf, String)>,
+    /// Of `safe/benches/liburing_peer.c`.
+    pub(super) liburing: Option<PathBuf>,
     _folder: TempDir,
 }
 
@@ -36,32 +36,42 @@ pub(super) fn build(liburing: bool) -> Result<Programs> {
 }
 
 fn build_driver() -> Result<PathBuf> {
+    let arguments = [
+        "bench",
+        "--package",
+        "safe",
+        "--bench",
+        "instructions",
+        "--no-run",
+    ];
+    built(&arguments, "instructions")
+}
+
+/// Runs cargo, and answers where the program is that it built.
+pub(super) fn built(arguments: &[&str], target: &str) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace::root())
-        .args(["bench", "--package", "safe", "--bench", "instructions"])
-        .args(["--no-run", "--message-format", "json-render-diagnostics"]);
+        .args(arguments)
+        .args(["--message-format", "json-render-diagnostics"]);
     let output = output(&mut command, "cargo")?;
     String::from_utf8(output)?
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "instructions")
+        .filter(|message| message["target"]["name"] == target)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .context("cargo names no program")
 }
 
-fn build_liburing(program: PathBuf) -> Result<(PathBuf, String)> {
+fn build_liburing(program: PathBuf) -> Result<PathBuf> {
     let missing = "liburing is needed: install the package liburing-dev";
-    let mut command = Command::new("pkg-config");
-    command.args(["--modversion", "liburing"]);
-    let version = output(&mut command, "pkg-config").context(missing)?;
     let source = workspace::root().join("safe/benches/liburing_peer.c");
     let mut command = Command::new("cc");
     command.args(["-O3", "-Wall", "-Wextra", "-Werror", "-o"]);
     command.arg(&program).arg(source).arg("-luring");
     output(&mut command, "gcc").context(missing)?;
-    Ok((program, String::from_utf8(version)?.trim().to_owned()))
+    Ok(program)
 }
 
 /// What the command wrote to standard output. Fails with what it wrote to standard error, or with the
@@ -81,6 +91,16 @@ pub(super) fn output(command: &mut Command, package: &str) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
+/// The version of a library in C, if pkg-config knows it.
+pub(super) fn library_version(name: &str) -> Option<String> {
+    let output = Command::new("pkg-config")
+        .args(["--modversion", name])
+        .output()
+        .ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    (output.status.success()).then(|| version.trim().to_owned())
+}
+
 /// The version of a package in `Cargo.lock`.
 pub(super) fn locked_version(package: &str) -> Result<String> {
     let path = workspace::root().join("Cargo.lock");
@@ -91,7 +111,7 @@ pub(super) fn locked_version(package: &str) -> Result<String> {
     let found = packages
         .into_iter()
         .flatten()
-        .find(|entry| entry["name"].as_str() == Some(package));
+        .rfind(|entry| entry["name"].as_str() == Some(package));
     let version = found.and_then(|entry| entry["version"].as_str());
     ensure!(version.is_some(), "{package} is not in Cargo.lock");
     Ok(version.unwrap_or_default().to_owned())

@@ -1,15 +1,14 @@
 //! The figures, as JSON and as tables.
 
 use std::fmt::{self, Display, Formatter};
-use std::fs;
-use std::process::Command;
 
-use anyhow::{Context, Result};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::case::{BATCHES, Case, Implementation, OPERATIONS, Quantity, SITUATIONS};
-use super::programs::{Programs, locked_version, output};
+use super::machine::Machine;
+use super::timed::model::Line;
+use super::timed::{Goal, goals, sheets};
 
 /// What a case cost.
 #[derive(Debug, Serialize)]
@@ -32,17 +31,18 @@ impl Figure {
 /// All figures, and what they are about.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    kernel: String,
-    rustc: String,
-    io_uring: String,
-    liburing: Option<String>,
+    pub(super) machine: Machine,
     figures: Vec<Figure>,
+    pub(super) lines: Vec<Line>,
+    pub(super) goals: Vec<Goal>,
+    /// What could not be measured here, and why.
+    pub(super) missing: Vec<String>,
 }
 
 /// A table, before it has a form.
 pub(super) struct Sheet {
     /// What it is about.
-    pub(super) title: &'static str,
+    pub(super) title: String,
     /// The titles of the columns.
     pub(super) header: Vec<String>,
     /// A cell for each column.
@@ -66,40 +66,53 @@ impl Sheet {
 
 impl Report {
     /// Adds what the figures depend on.
-    pub(super) fn new(figures: Vec<Figure>, programs: &Programs) -> Result<Self> {
-        let release = "/proc/sys/kernel/osrelease";
-        let kernel =
-            fs::read_to_string(release).with_context(|| format!("cannot read {release}"))?;
-        let rustc = output(Command::new("rustc").arg("--version"), "rustc")?;
-        Ok(Self {
-            kernel: kernel.trim().to_owned(),
-            rustc: String::from_utf8(rustc)?.trim().to_owned(),
-            io_uring: locked_version("io-uring")?,
-            liburing: programs
-                .liburing
-                .as_ref()
-                .map(|(_, version)| version.clone()),
-            figures,
-        })
-    }
-
-    /// What the figures depend on, in a line.
-    pub(super) fn setting(&self) -> String {
-        let mut text = format!(
-            "{}, Linux {}, io-uring {}",
-            self.rustc, self.kernel, self.io_uring
-        );
-        if let Some(version) = &self.liburing {
-            text += &format!(", liburing {version}");
+    pub(super) fn new(
+        machine: Machine,
+        figures: Vec<Figure>,
+        lines: Vec<Line>,
+        mut missing: Vec<String>,
+    ) -> Self {
+        for absent in lines.iter().flat_map(|line| &line.absent) {
+            let text = format!("{}: {}", absent.name, absent.why);
+            if !missing.contains(&text) {
+                missing.push(text);
+            }
         }
-        text
+        Self {
+            machine,
+            figures,
+            goals: lines.iter().flat_map(goals).collect(),
+            lines,
+            missing,
+        }
     }
 
-    /// The figures that miss their goals.
-    pub(super) fn missed(&self) -> impl Iterator<Item = &Figure> {
-        self.figures
+    /// How many goals are missed that depend on nothing but the programs.
+    pub(super) fn missed(&self) -> usize {
+        let figures = self
+            .figures
             .iter()
-            .filter(|figure| figure.met == Some(false))
+            .filter(|figure| figure.met == Some(false));
+        let goals = self.goals.iter().filter(|goal| goal.counted && !goal.met);
+        figures.count() + goals.count()
+    }
+
+    /// The goals of lines as a table: those that are missed.
+    pub(super) fn behind(&self) -> Sheet {
+        let missed = self.goals.iter().filter(|goal| !goal.met);
+        let rows =
+            missed.map(|goal| vec![goal.name.clone(), goal.measured.clone(), goal.goal.clone()]);
+        Sheet {
+            title: format!(
+                "Goals of lines: {} of {} are met; missed are",
+                self.goals.iter().filter(|goal| goal.met).count(),
+                self.goals.len(),
+            ),
+            header: ["line and engine", "measured", "goal"]
+                .map(str::to_owned)
+                .into(),
+            rows: rows.collect(),
+        }
     }
 
     /// The tables, without what would be empty.
@@ -158,7 +171,7 @@ impl Report {
         header.extend(shown.map(|who| who.word().to_owned()));
         header.extend(ratios.map(|(a, b)| format!("{} : {}", a.word(), b.word())));
         Sheet {
-            title: "Instructions in user space, for each operation",
+            title: "Instructions in user space, for each operation".to_owned(),
             header,
             rows,
         }
@@ -175,7 +188,7 @@ impl Report {
                 Some(vec![text, number(calls), number(allocations)])
             });
         Sheet {
-            title: "Situations",
+            title: "Situations".to_owned(),
             header: ["situation", "system calls", "allocations"]
                 .map(str::to_owned)
                 .into(),
@@ -196,7 +209,7 @@ impl Report {
             ])
         });
         Sheet {
-            title: "Goals",
+            title: "Goals".to_owned(),
             header: ["measurement", "measured", "goal", ""]
                 .map(str::to_owned)
                 .into(),
@@ -216,22 +229,41 @@ fn number(value: Option<f64>) -> String {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.setting())?;
+        writeln!(f, "{}", self.machine)?;
         for sheet in self.sheets() {
-            let mut table = Table::new();
-            table
-                .load_preset(presets::ASCII_MARKDOWN)
-                .set_header(&sheet.header)
-                .add_rows(&sheet.rows);
-            for column in table.column_iter_mut().skip(1) {
-                column.set_cell_alignment(CellAlignment::Right);
+            writeln!(f, "\n{}:\n\n{sheet}", sheet.title)?;
+        }
+        for (group, lines) in sheets::groups(&self.lines) {
+            for sheet in sheets::of_group(&lines) {
+                writeln!(f, "\n{group}: {}:\n\n{sheet}", sheet.title)?;
             }
-            writeln!(f, "\n{}:\n\n{table}", sheet.title)?;
         }
-        let missed = self.missed().count();
-        if missed > 0 {
-            writeln!(f, "\n{missed} missed.")?;
+        if !self.lines.is_empty() {
+            let behind = self.behind();
+            writeln!(f, "\n{}:\n\n{behind}", behind.title)?;
         }
-        Ok(())
+        for missing in &self.missing {
+            writeln!(f, "\nNot measured: {missing}")?;
+        }
+        match self.missed() {
+            0 => Ok(()),
+            missed => writeln!(f, "\n{missed} counted goals missed."),
+        }
+    }
+}
+
+/// A table in Markdown.
+impl Display for Sheet {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table
+            .load_preset(presets::ASCII_MARKDOWN)
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header(&self.header)
+            .add_rows(&self.rows);
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        write!(f, "{table}")
     }
 }

@@ -1,0 +1,80 @@
+//! The published figures: `docs/bench.json`, `docs/bench.html` and `docs/bench.md`.
+
+use std::fmt::Write;
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use super::report::Report;
+use super::timed::sheets;
+use super::{advice, html, json};
+use crate::workspace;
+
+/// How it was measured.
+pub(super) const METHOD: [&str; 3] = [
+    "Each line is one kind of work, which all engines do in turn, round by round, in one process: what disturbs the \
+     machine disturbs all of them. A time is the median of the rounds, with half of the width of their middle half; a ratio is \
+     the median of the ratios of rounds that follow each other, with its middle half. Every result is checked: the ends of \
+     all data in each round, all of it in the first one.",
+    "System calls are counted by strace, instructions by callgrind, heap allocations by the allocator (of Rust: what libraries in C \
+     allocate is not seen), all in one round after one to warm up. SQPOLL needs a processor for its kernel thread: \
+     with few of them, or with others that are busy, it is slow. A ring without `unsafe` sets up \
+     DEFER_TASKRUN by itself. Files of O_DIRECT are on file systems of their own, on loop devices, whose images are cached: they \
+     show the way through the kernel, and no disk.",
+    "To repeat it: `cargo xtask bench --peers --docs`, as root, on a machine that does nothing else; about 15 minutes.",
+];
+
+/// Writes all three.
+pub(super) fn write(report: &Report) -> Result<()> {
+    let folder = workspace::root().join("docs");
+    for (name, text) in [
+        ("bench.json", json(report)?),
+        ("bench.html", html::page(report)?),
+        ("bench.md", markdown(report)?),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn markdown(report: &Report) -> Result<String> {
+    let mut page = String::from("# What asynchronous I/O costs\n\n");
+    writeln!(page, "{}\n", report.machine)?;
+    for text in METHOD {
+        writeln!(page, "{text}\n")?;
+    }
+    writeln!(
+        page,
+        "[The same with pictures](bench.html), [and for programs](bench.json).\n"
+    )?;
+    if !report.lines.is_empty() {
+        writeln!(
+            page,
+            "## Which interface should I use\n\n{}\n",
+            advice::INTRODUCTION
+        )?;
+        for sentence in advice::sentences(&report.lines) {
+            writeln!(page, "* {sentence}")?;
+        }
+        let table = advice::table(&report.lines);
+        writeln!(page, "\n{}:\n\n{table}\n", table.title)?;
+    }
+    for sheet in report.sheets() {
+        writeln!(page, "## {}\n\n{sheet}\n", sheet.title)?;
+    }
+    for (group, lines) in sheets::groups(&report.lines) {
+        writeln!(page, "## {group}\n")?;
+        for sheet in sheets::of_group(&lines) {
+            writeln!(page, "{}:\n\n{sheet}\n", sheet.title)?;
+        }
+    }
+    if !report.lines.is_empty() {
+        let behind = report.behind();
+        writeln!(page, "## Goals\n\n{}:\n\n{behind}\n", behind.title)?;
+    }
+    for missing in &report.missing {
+        writeln!(page, "Not measured: {missing}\n")?;
+    }
+    Ok(page.trim_end().to_owned() + "\n")
+}
