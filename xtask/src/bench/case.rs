@@ -129,6 +129,12 @@ const INSTRUCTIONS: [(Implementation, &str, f64); 10] = [
     (Implementation::Tagged, "read4k", 115.0),
 ];
 
+/// NOPs of a ring that has so many operations in flight, which should not matter.
+const HELD: [&str; 4] = ["held1", "held128", "held4096", "held32768"];
+
+/// The most instructions that one of them may take: 1.3 times the goal of a ring without others.
+const AMONG_HELD: f64 = 130.0;
+
 /// Situations, and how often each may enter the kernel.
 pub(super) const SITUATIONS: [(&str, u32, f64, &str); 5] = [
     ("peek", 1, 0.0, "looks for a completion where there is none"),
@@ -180,6 +186,9 @@ pub(super) fn all(liburing: bool) -> Vec<Case> {
                 );
             }
         }
+    }
+    for held in HELD {
+        add(Quantity::Instructions, Owned, held, 32, Some(AMONG_HELD));
     }
     for (situation, batch, goal, _) in SITUATIONS {
         add(Quantity::Syscalls, Push, situation, batch, Some(goal));

@@ -80,9 +80,8 @@ unsafe impl<F: Receiver> Operation for RingMessage<F> {
 ///
 /// # Errors
 ///
-/// `ENXIO` if the other ring has no table of files, as also when it was dropped; `ENFILE` if its automatic slots are
-/// taken, `EINVAL` for one's own ring, `EBADF` for an empty slot, and those of [`RingMessage`]. After `EOVERFLOW` the
-/// file lies in a slot there of which nobody knows, until that ring is dropped.
+/// `ENFILE` if the other ring has no automatic slot that is free, or no table of files; `EINVAL` for one's own ring,
+/// `EBADF` for an empty slot, and those of [`RingMessage`]. After `EOVERFLOW` the file lies in a slot there of which nobody knows, until that ring is dropped.
 #[derive(Debug)]
 pub struct PassFile {
     to: Mailbox,

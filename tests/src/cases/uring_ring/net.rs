@@ -254,7 +254,7 @@ fn msg_ring(cx: &mut Context) -> Run {
     ring.register_files(1, 0)?;
     let file = ring.register_file(pattern_file(cx, "f", 1)?)?;
     let bad = run(&mut ring, op::PassFile::new(other.mailbox()?, file))?;
-    refused("no table of files", bad.result, libc::ENXIO)
+    refused("no table of files", bad.result, libc::ENFILE)
 }
 
 fn uring_cmd(cx: &mut Context) -> Run {
