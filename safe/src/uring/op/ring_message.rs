@@ -81,7 +81,8 @@ unsafe impl<F: Receiver> Operation for RingMessage<F> {
 /// # Errors
 ///
 /// `ENFILE` if the other ring has no automatic slot that is free, or no table of files; `EINVAL` for one's own ring,
-/// `EBADF` for an empty slot, and those of [`RingMessage`]. After `EOVERFLOW` the file lies in a slot there of which nobody knows, until that ring is dropped.
+/// `EBADF` for an empty slot, and those of [`RingMessage`]. After `EOVERFLOW` the file lies in a slot there of which
+/// nobody knows, until that ring is dropped.
 #[derive(Debug)]
 pub struct PassFile {
     to: Mailbox,
