@@ -239,7 +239,13 @@ fn a_dropped_stream_closes_its_connections() {
         }
         all_are_free(&mut ring, &files);
     }
-    // A forgotten one keeps its place and its slots until the ring is dropped, which closes all.
+}
+
+/// It keeps its place and its slots until the ring is dropped, which closes all.
+#[test]
+fn a_forgotten_stream_closes_its_connections_with_the_ring() {
+    let mut ring = ring();
+    let files = ring.register_files(0, 3).expect("a table");
     let (listener, address) = listener();
     let accept = op::AcceptMultishot::new(listener).direct(&files);
     let accepts = ring.push_multishot(accept).expect("room");

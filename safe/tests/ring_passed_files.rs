@@ -198,7 +198,7 @@ fn a_receiver_that_goes_away_keeps_nothing_open() {
 
 /// A receiver whose thread ends, and nobody drops the ring.
 #[test]
-fn a_receiver_whose_thread_is_gone() {
+fn a_forgotten_receiver_whose_thread_is_gone() {
     let mut from = ring();
     from.register_files(1, 0).expect("a table");
     let (reader, fixed) = fixed_pair(&mut from);

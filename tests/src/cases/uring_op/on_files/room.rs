@@ -203,8 +203,12 @@ fn advise(cx: &mut Context) -> Run {
                 -libc::EINVAL,
             ),
             (
-                "behind the mapping",
-                advice(1 << 40, 4096, libc::MADV_WILLNEED),
+                "at the address 0",
+                advice(
+                    0usize.wrapping_sub(mapping.start.addr()),
+                    4096,
+                    libc::MADV_WILLNEED,
+                ),
                 -libc::ENOMEM,
             ),
         ],
