@@ -60,17 +60,7 @@ pub fn block_size(device: &File) -> io::Result<usize> {
     }
 }
 
-const BLKSSZGET: libc::Ioctl = if cfg!(any(
-    target_arch = "mips",
-    target_arch = "mips64",
-    target_arch = "powerpc",
-    target_arch = "powerpc64",
-    target_arch = "sparc64"
-)) {
-    0x2000_1268
-} else {
-    0x1268
-};
+const BLKSSZGET: libc::Ioctl = libc::_IO(0x12, 104);
 
 /// A block device whose content is a file. It is taken apart when nobody has it open any more.
 #[derive(Debug)]

@@ -271,8 +271,9 @@ struct Sectors {
     count: u64,
 }
 
-const BLKREPORTZONE: libc::Ioctl = 0xc010_1282u32 as libc::Ioctl;
-const BLKRESETZONE: libc::Ioctl = 0x4010_1283;
+// The sizes are those of `struct blk_zone_report` without its zones, and of `struct blk_zone_range`.
+const BLKREPORTZONE: libc::Ioctl = libc::_IOWR::<[u64; 2]>(0x12, 130);
+const BLKRESETZONE: libc::Ioctl = libc::_IOW::<Sectors>(0x12, 131);
 
 /// The first two zones.
 #[track_caller]

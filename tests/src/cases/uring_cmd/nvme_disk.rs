@@ -27,7 +27,7 @@ pub(super) const UNKNOWN: u8 = 0x7f;
 pub(super) const IDENTITY: usize = 4096;
 
 /// `NVME_IOCTL_ID` of `linux/nvme_ioctl.h`: the number of a namespace.
-const NVME_IOCTL_ID: libc::Ioctl = 0x4e40;
+const NVME_IOCTL_ID: libc::Ioctl = libc::_IO(b'N' as u32, 0x40);
 
 /// The namespace.
 #[derive(Debug)]

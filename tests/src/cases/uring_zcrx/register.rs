@@ -181,7 +181,7 @@ struct Allocation {
     heap_flags: u64,
 }
 
-const DMA_HEAP_IOCTL_ALLOC: libc::Ioctl = 0xc018_4800u32 as libc::Ioctl;
+const DMA_HEAP_IOCTL_ALLOC: libc::Ioctl = libc::_IOWR::<Allocation>(b'H' as u32, 0);
 
 /// A dma-buf of `len` bytes of ordinary memory.
 fn heap_memory(len: usize) -> std::io::Result<OwnedFd> {
