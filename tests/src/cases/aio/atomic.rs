@@ -42,8 +42,10 @@ fn atomic_unit(file: &File) -> io::Result<u32> {
     let mut stat = MaybeUninit::<libc::statx>::zeroed();
     let (fd, mask) = (file.as_raw_fd(), STATX_WRITE_ATOMIC);
     // SAFETY: the name ends with NUL, and `stat` is writable memory of the size that statx(2) fills.
+    // Not by its function, which older versions of musl lack.
     let result = unsafe {
-        libc::statx(
+        libc::syscall(
+            libc::SYS_statx,
             fd,
             c"".as_ptr(),
             libc::AT_EMPTY_PATH,

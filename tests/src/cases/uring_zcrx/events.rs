@@ -52,6 +52,9 @@ fn take(receiver: &mut Receiver, len: usize) -> Result<Vec<Done>, Stop> {
             events.push(done);
         } else if done.more() {
             got += receiver.accept(&done)?.len();
+        } else if done.res == -libc::ENOSPC {
+            // The completion queue is full: the rest comes with the next operation.
+            receiver.start(0)?;
         } else {
             ensure_eq!(Res(done.res), Res(-libc::ENOMEM), "the end");
             break;
