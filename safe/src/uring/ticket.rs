@@ -7,7 +7,8 @@ use super::op::{Cqe, Operation};
 use crate::inflight::{Handle, Key, Shared, Slot};
 pub use crate::wait_error::WaitError;
 
-/// Names an operation, to cancel it. It means nothing to another ring, and nothing once the operation is over.
+/// Names an operation, to cancel it. Once the operation is over it names nothing. Another ring takes it for one of its own
+/// operations, or for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub(super) Key);
 

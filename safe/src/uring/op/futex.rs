@@ -82,8 +82,8 @@ impl<T: ?Sized> Part<T> {
 }
 
 // SAFETY: the function that found the word could only do so for as long as `T` is borrowed, thus not mutated or
-// moved, and the pointer keeps it so: it lies on the heap, and is not reached mutably while this one shares it. What the function had from elsewhere it
-// could only give out if that lives as long as `T`, whose lifetimes stay as they were then.
+// moved, and the pointer keeps it so: it lies on the heap, and is not reached mutably while this one shares it. What the
+// function had from elsewhere it could only give out if that lives as long as `T`, whose lifetimes stay as they were then.
 unsafe impl<T: ?Sized> FutexWord for Part<T> {
     fn address(&self) -> *const AtomicU32 {
         self.word
