@@ -6,6 +6,8 @@
 #[cfg(ring_broken)]
 mod broken;
 mod quarantine;
+#[path = "support/random.rs"]
+mod random;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -17,22 +19,11 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use quarantine::Quarantine;
+use random::Random;
 use safe::uring::{Ring, Ticket, op};
 
 #[global_allocator]
 static ALLOCATOR: Quarantine = Quarantine;
-
-/// A generator of numbers: xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
-    }
-}
 
 /// The size of the file that is read from.
 const FILE: usize = 1 << 16;

@@ -5,6 +5,8 @@
 //! `RING_STRESS=10000000` does that many steps; `RING_SEED` chooses others.
 
 mod quarantine;
+#[path = "support/random.rs"]
+mod random;
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -13,23 +15,12 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use quarantine::Quarantine;
+use random::Random;
 use safe::uring::op::{self, End, Multishot, RecvMultishot, RecvSelect};
 use safe::uring::{BufGroup, Files, FixedFd, Lent, Ring, Stream};
 
 #[global_allocator]
 static ALLOCATOR: Quarantine = Quarantine;
-
-/// A generator of numbers: xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
-    }
-}
 
 const BUFFERS: u32 = 12;
 const SIZE: u32 = 96;
