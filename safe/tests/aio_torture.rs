@@ -6,6 +6,8 @@
 
 #[path = "support/disk.rs"]
 mod disk;
+#[path = "support/random.rs"]
+mod random;
 mod watched;
 
 use std::fs::File;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 use disk::Disk;
 use libtest_mimic::{Arguments, Trial};
+use random::Random;
 use safe::aio::{Context, PollFlags, Ticket, op};
 use watched::{Watched, Witness};
 
@@ -214,18 +217,6 @@ fn results_find_their_operations_around_the_ring() {
     }
 }
 
-/// Numbers that look random and are the same in each run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
 /// Reads, polls and cancels in flight together, of which some tickets are dropped, and some results left.
 fn a_long_mixed_run_loses_nothing(kind: &str) {
     // `AIO_OPERATIONS=30000000`, optimised, keeps a disk busy for some minutes.
@@ -233,7 +224,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
     let operations: u64 = operations.map_or(60_000, |count| count.parse().expect("a number"));
     const PART: usize = 16 << 10;
     on_disk(kind, |file| {
-        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+        let mut numbers = Random(0x9e37_79b9_7f4a_7c15);
         let (ours, theirs) = UnixStream::pair().unwrap();
         let ours = Arc::new(ours);
         let mut context = Context::new(37).unwrap();
@@ -250,7 +241,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
             match numbers.below(8) {
                 0..=3 if room => {
                     let Some(buf) = idle.pop() else { continue };
-                    let at = numbers.below((READS * SIZE / PART) as u64) * PART as u64;
+                    let at = (numbers.below(READS * SIZE / PART) * PART) as u64;
                     reads.push(
                         context
                             .push(op::Read::new(file.clone(), buf).at(at))
@@ -263,7 +254,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
                     polls.push(context.push(poll).unwrap());
                 }
                 5 if !polls.is_empty() => {
-                    let poll = polls.swap_remove(numbers.below(polls.len() as u64) as usize);
+                    let poll = polls.swap_remove(numbers.below(polls.len()));
                     if numbers.below(2) == 0 {
                         drop(poll);
                     } else {
@@ -280,7 +271,7 @@ fn a_long_mixed_run_loses_nothing(kind: &str) {
                 }
                 6 => drop(context.submit().unwrap()),
                 7 if !reads.is_empty() => {
-                    let read = reads.swap_remove(numbers.below(reads.len() as u64) as usize);
+                    let read = reads.swap_remove(numbers.below(reads.len()));
                     let read = context.wait(read).unwrap();
                     assert_eq!(read.result, Ok(PART));
                     idle.push(read.buf);

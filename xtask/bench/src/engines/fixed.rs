@@ -55,17 +55,8 @@ impl Queue for Fixed {
             let pushed = self.ring.push_tagged(read, op.slot.into());
             pushed.map_err(|rejected| anyhow!("the ring is full: {}", rejected.reason()))?;
         }
-        let mut must = true;
-        loop {
-            let event = if must {
-                Some(self.ring.next_event()?)
-            } else {
-                self.ring.try_next_event()?
-            };
-            let Some(event) = event else {
-                return Ok(());
-            };
-            must = false;
+        let mut next = super::ring::Next::Wait;
+        while let Some(event) = next.of(&mut self.ring)? {
             let slot = event.tag() as usize;
             let Ok(read) = event.take::<Read>() else {
                 bail!("an event of another type");
@@ -90,5 +81,6 @@ impl Queue for Fixed {
                 result,
             });
         }
+        Ok(())
     }
 }

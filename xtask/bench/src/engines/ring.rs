@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::io;
 use std::marker::PhantomData;
+use std::mem;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use anyhow::{Context, Result, bail, ensure};
 use safe::uring::op::{self, Completed, Error, Operation, Outcome, Status, Unclosed};
-use safe::uring::{Reason, Rejected, Ring, Scope, ScopedTicket, Ticket};
+use safe::uring::{Event, Reason, Rejected, Ring, Scope, ScopedTicket, Ticket};
 
 use crate::engine::{Engine, Queue, Room, drive};
 use crate::job::Job;
@@ -157,6 +158,25 @@ impl Tagged {
     }
 }
 
+/// How the next event is asked for: the first is waited for, and those that are there come with it.
+pub(super) enum Next {
+    /// None has come yet.
+    Wait,
+    /// One has.
+    Look,
+}
+
+impl Next {
+    /// The next event of this ring; nothing when there are no more.
+    #[inline]
+    pub(super) fn of<'ring>(&mut self, ring: &'ring mut Ring) -> Result<Option<Event<'ring>>> {
+        Ok(match mem::replace(self, Self::Look) {
+            Self::Wait => Some(ring.next_event()?),
+            Self::Look => ring.try_next_event()?,
+        })
+    }
+}
+
 impl Queue for Tagged {
     #[inline]
     fn step(&mut self, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
@@ -164,17 +184,8 @@ impl Queue for Tagged {
             self.ops[op.slot as usize] = Some(*op);
             self.hand(op)?;
         }
-        let mut must = true;
-        loop {
-            let event = if must {
-                Some(self.ring.next_event()?)
-            } else {
-                self.ring.try_next_event()?
-            };
-            let Some(event) = event else {
-                return Ok(());
-            };
-            must = false;
+        let mut next = Next::Wait;
+        while let Some(event) = next.of(&mut self.ring)? {
             let slot = event.tag() as u32;
             let op = &self.ops[slot as usize].context("an event of nobody")?;
             let taken = match op.code {
@@ -193,6 +204,7 @@ impl Queue for Tagged {
             };
             done.push(Done { slot, result });
         }
+        Ok(())
     }
 }
 
