@@ -155,7 +155,8 @@ fn a_busy_polling_thread_takes_none() {
         for _ in 0..3 {
             calls.none(|| {
                 push(&mut ring, 32);
-                assert_eq!(ring.submit().unwrap(), 32);
+                // The thread looks by itself, and may have taken the entries before they are counted.
+                assert!(ring.submit().unwrap() <= 32);
                 while ring.completion().len() < 32 {
                     std::hint::spin_loop();
                 }

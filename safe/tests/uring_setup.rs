@@ -55,7 +55,9 @@ fn works<S: squeue::EntryMarker, C: cqueue::EntryMarker>(builder: &Builder<S, C>
     let nop = S::from(opcode::Nop::new().build().user_data(7));
     // SAFETY: a NOP names no memory.
     unsafe { ring.submission().push(&nop) }.unwrap();
-    assert_eq!(ring.submit_and_wait(1).unwrap(), 1);
+    let submitted = ring.submit_and_wait(1).unwrap();
+    // A polling thread may have taken the entry before it was counted.
+    assert!(submitted == 1 || ring.params().is_setup_sqpoll());
     let seen: Vec<_> = ring.completion().map(|c| c.user_data()).collect();
     assert_eq!(seen, [7]);
 }
