@@ -209,8 +209,13 @@ pub(super) static ARCHES: &[Arch] = &[
             lists: LOONG64,
             flavour: "loong64",
             emulator: "qemu-system-loongarch64",
-            // It depends on the other two, of any version, and apt would take them from another release.
-            packages: &["qemu-system-misc", "qemu-system-riscv", "qemu-system-s390x"],
+            // It depends on the others, of any version, and apt would take them from another release.
+            packages: &[
+                "qemu-system-misc",
+                "qemu-system-riscv",
+                "qemu-system-s390x",
+                "opensbi",
+            ],
             options: &["-M", "virt", "-cpu", "la464"],
             firmware: None,
             console: "ttyS0",
