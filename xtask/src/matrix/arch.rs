@@ -35,7 +35,7 @@ pub(super) struct MachineKind {
     pub(super) lists: &'static [Lists],
     /// How its kernels' names end.
     pub(super) flavour: &'static str,
-    /// The emulator's program and the packages that bring it.
+    /// The emulator's program and the packages that bring it: of the backports, unless another release is named.
     pub(super) emulator: &'static str,
     pub(super) packages: &'static [&'static str],
     /// Which machine to emulate.
@@ -209,18 +209,19 @@ pub(super) static ARCHES: &[Arch] = &[
             lists: LOONG64,
             flavour: "loong64",
             emulator: "qemu-system-loongarch64",
-            // It depends on the others, of any version, and apt would take them from another release.
+            // It depends on two others and their firmware, of any version, and apt would take them from another release.
             packages: &[
                 "qemu-system-misc",
                 "qemu-system-riscv",
                 "qemu-system-s390x",
                 "opensbi",
+                "qemu-efi-loongarch64/trixie",
             ],
             options: &["-M", "virt", "-cpu", "la464"],
-            firmware: None,
+            // Without its tables the kernel finds no PCI devices.
+            firmware: Some("usr/share/qemu-efi-loongarch64/QEMU_EFI.fd"),
             console: "ttyS0",
-            // The machine has no keyboard controller, and its driver stops the kernel.
-            command_line: "initcall_blacklist=i8042_init",
+            command_line: "",
             port: VIRTIO_PCI,
             modules: DISK,
         }),

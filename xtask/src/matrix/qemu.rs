@@ -91,7 +91,10 @@ fn listed(kind: &MachineKind, archive: &Archive, store: &Store<'_>) -> Result<Ve
     let wanted: Vec<String> = [kind.packages, SHARED]
         .concat()
         .iter()
-        .map(|name| format!("{name}/{RELEASE}-backports"))
+        .map(|name| match name.contains('/') {
+            true => (*name).to_owned(),
+            false => format!("{name}/{RELEASE}-backports"),
+        })
         .collect();
     let packages = archive
         .closure(RELEASE, &wanted)
