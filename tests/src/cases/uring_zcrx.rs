@@ -121,16 +121,21 @@ impl<C: Completion> Receiver<C> {
                 "ended with {} at {got} of {len}",
                 Res(done.res)
             );
-            let bytes = self.accept(&done)?;
-            let from = at + got;
-            ensure!(
-                bytes == pattern(from..from + bytes.len()),
-                "other bytes than sent"
-            );
-            got += bytes.len();
+            got += self.accept_at(&done, at + got)?;
         }
         ensure_eq!(got, len, "bytes received");
         self.give_back()
+    }
+
+    /// As [`accept`](Self::accept), of bytes of the pattern from `at` on: how many they are.
+    #[track_caller]
+    fn accept_at(&mut self, done: &Done, at: usize) -> Result<usize, Stop> {
+        let bytes = self.accept(done)?;
+        ensure!(
+            bytes == pattern(at..at + bytes.len()),
+            "other bytes than sent"
+        );
+        Ok(bytes.len())
     }
 
     /// What a completion says has come, and the slot for giving it back.
