@@ -12,6 +12,7 @@ use crate::aio_context::{Aio, checked};
 use crate::aio_request::Request;
 use crate::case::{Case, Run, Stop, kernel, pass};
 use crate::context::Context;
+use crate::support::cpus;
 use crate::support::files::{pattern, pattern_file, pipe};
 use crate::support::memory::Buffer;
 use crate::support::names::Errno;
@@ -180,6 +181,8 @@ fn wraps(cx: &mut Context) -> Run {
 
 /// Reaping by hand gives the slots back: as many requests fit again, without a call of io_getevents.
 fn refill(cx: &mut Context) -> Run {
+    // Each processor sets slots aside for itself, which would be lacking after a move to another one.
+    cpus::stay()?;
     let file = pattern_file(cx, "f", 8)?;
     let mut aio = Aio::new(32)?;
     let buffer = Buffer::zeroed(8)?;
