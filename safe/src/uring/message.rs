@@ -182,10 +182,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 
     fn taken_file(&mut self) -> Option<(FixedFd, u32)> {
         self.sort_messages();
-        let (slot, number) = self.inbox.files.pop_front()?;
-        // The kernel names slots of the table alone, and puts files into no other.
-        let file = self.files()?.handle(slot)?;
-        Some((file, number))
+        while let Some((slot, number)) = self.inbox.files.pop_front() {
+            // The kernel puts files into slots of the table alone.
+            if let Some(file) = self.files()?.handle(slot) {
+                return Some((file, number));
+            }
+        }
+        None
     }
 
     fn sort_messages(&mut self) {
