@@ -4,6 +4,8 @@
 #![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
+#[cfg(ring_broken)]
+mod broken;
 #[expect(dead_code, reason = "shared with tests that use the rest")]
 mod support {
     pub(crate) mod run;
@@ -382,4 +384,16 @@ fn no_two_files_share_a_slot_where_the_kernel_leaves_its_own() {
     let mut slots: Vec<_> = handles.iter().map(FixedFd::slot).collect();
     slots.sort_unstable();
     assert_eq!(slots, [0, 1, 2, 3], "{left} were left");
+}
+
+#[cfg(ring_broken)]
+#[test]
+fn the_tests_notice() {
+    broken::each_is_noticed(&[
+        (
+            "slot",
+            "a_connection_goes_into_a_slot_of_ones_own_or_of_the_kernels",
+        ),
+        ("slot", "a_cancelled_accept_leaves_the_slot"),
+    ]);
 }

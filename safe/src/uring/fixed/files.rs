@@ -17,6 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
 
 use super::RingId;
+use crate::broken::broken;
 use crate::uring::Ring;
 use crate::uring::raw::register::SKIP_FILE;
 use crate::uring::raw::{Submitter, cqueue, squeue};
@@ -70,7 +71,7 @@ impl Drop for FixedFd {
     #[inline]
     fn drop(&mut self) {
         // This one and the table's.
-        if Rc::strong_count(&self.0) == 2 {
+        if Rc::strong_count(&self.0) == 2 || broken("slot") {
             self.0.closing.push(self.0.index);
         }
     }
