@@ -111,7 +111,8 @@ fn what_nobody_accepts_is_closed_and_its_slot_is_free() {
     let files = ring.register_files(1, 1).expect("a table");
     let (listener, address) = listener();
     let listener = std::rc::Rc::new(listener);
-    for round in 0..300 {
+    // Linux 6.1 takes up to a second to close what was in a slot.
+    for round in 0..120 {
         let own = round % 2 == 0;
         let accept = op::Accept::new(std::rc::Rc::clone(&listener));
         let accept = if own {
