@@ -145,6 +145,9 @@ impl Files {
 
     /// An empty slot, to have a file put into it: operations on it fail with `EBADF` until then. `None` if all
     /// are taken.
+    ///
+    /// A kernel that leaves the range of the automatic slots (6.18.15 does) may put a file there when all of those are
+    /// taken. Nobody gets a handle of that, and filling or dropping the slot closes it.
     pub fn reserve(&self) -> Option<FixedFd> {
         let index = self.0.free.borrow_mut().pop()?;
         Some(FixedFd(Rc::clone(&self.0.slots[index as usize])))
