@@ -3,6 +3,8 @@
 #![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
+#[cfg(ring_broken)]
+mod broken;
 mod support {
     pub(crate) mod run;
 }
@@ -413,4 +415,13 @@ fn parts_of_a_registered_buffer_are_read_and_written() {
         }
         drop(buffers.lease(0, 10..11).expect("free again"));
     }
+}
+
+#[cfg(ring_broken)]
+#[test]
+fn the_tests_notice() {
+    broken::each_is_noticed(&[
+        ("more", "registered_bytes_are_sent_without_copying"),
+        ("more", "registered_bytes_in_a_send_are_nobody_elses"),
+    ]);
 }

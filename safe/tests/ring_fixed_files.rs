@@ -6,6 +6,7 @@
 mod support {
     pub(crate) mod closed;
     pub(crate) mod older;
+    pub(crate) mod random;
     pub(crate) mod run;
 }
 
@@ -18,6 +19,7 @@ use safe::uring::raw::types::OpenFlags;
 use safe::uring::{FixedFd, Reason, Ring};
 use support::closed::{ends, has_ended};
 use support::older::here;
+use support::random::Random;
 use support::run::{file, pattern, ring, run};
 
 #[track_caller]
@@ -216,7 +218,7 @@ fn the_kernel_chooses_automatic_slots() {
     let open = || op::Open::new(c"/proc/self/exe").direct(&files);
     let first = run(&mut ring, open()).expect("opened");
     let second = run(&mut ring, open()).expect("opened");
-    assert!(first.is_automatic() && first.slot() >= 2 && first.slot() != second.slot());
+    assert!(first.is_automatic() && first.slot() < 2 && first.slot() != second.slot());
     assert_eq!(errno(run(&mut ring, open())), libc::ENFILE);
     let done = run(
         &mut ring,
@@ -437,5 +439,64 @@ fn a_ring_with_a_polling_thread_has_fixed_files() {
         assert_eq!(files.free(), 1);
         reader.read_to_end(&mut bytes).expect("read");
         assert_eq!(bytes, [round]);
+    }
+}
+
+/// Files are placed by the program, by the kernel and by another ring, replaced and dropped, in random order: each handle
+/// is of the file that was put there, and no other one is of its slot. Also where the kernel has no automatic slot left,
+/// whatever it does then.
+#[test]
+fn every_handle_is_of_its_own_file() {
+    let mut random = Random(29);
+    for (own, automatic) in [(0, 3), (3, 0), (1, 1), (2, 3), (5, 2)] {
+        let (mut ring, mut other) = (ring(), ring());
+        let files = ring.register_files(own, automatic).expect("a table");
+        other.register_files(1, 0).expect("a table");
+        let mailbox = ring.mailbox().expect("a mailbox");
+        let mut held: Vec<(FixedFd, u32)> = Vec::new();
+        for number in 0..2000u32 {
+            let file = file(&number.to_ne_bytes());
+            let which = random.below(held.len().max(1));
+            match random.below(8) {
+                0 => held.extend(ring.register_file(file).map(|new| (new, number))),
+                1 | 2 => match run(&mut ring, op::RegisterFile::new(file, &files)).result {
+                    Ok(new) => held.push((new, number)),
+                    Err(error) => assert_eq!(error.raw_os_error(), libc::ENFILE),
+                },
+                3 => {
+                    let from = other.register_file(file).expect("a slot");
+                    let pass = op::PassFile::new(mailbox.clone(), from).number(number);
+                    if run(&mut other, pass).result.is_ok() {
+                        let came = ring.try_file().expect("asked");
+                        held.push(came.expect("it is there"));
+                    }
+                    other.submit().expect("submitted");
+                }
+                4 => {
+                    let place = op::RegisterFile::new(file, &files);
+                    drop(ring.push(place).expect("room"));
+                    ring.poll().expect("asked");
+                }
+                5 => drop(ring.submit().expect("submitted")),
+                _ if which == held.len() => {}
+                6 => drop(held.swap_remove(which)),
+                _ if held[which].0.is_automatic() => {}
+                _ => {
+                    let replace = op::RegisterFile::new(file, held[which].0.clone());
+                    run(&mut ring, replace).result.expect("replaced");
+                    held[which].1 = number;
+                }
+            }
+            for (handle, number) in &held {
+                let read = op::Read::new(handle.clone(), Vec::with_capacity(9)).at(0);
+                assert_eq!(run(&mut ring, read).buf, number.to_ne_bytes(), "{handle:?}");
+            }
+        }
+        drop(held);
+        while !ring.is_empty() {
+            run(&mut ring, op::Nop::new()).expect("nothing fails");
+        }
+        ring.submit().expect("submitted");
+        assert_eq!(files.free(), own as usize);
     }
 }

@@ -3,6 +3,8 @@
 #![cfg(feature = "uring")]
 #![forbid(unsafe_code)]
 
+#[cfg(ring_broken)]
+mod broken;
 #[expect(dead_code, reason = "shared with tests that use the rest")]
 mod support {
     pub(crate) mod closed;
@@ -83,7 +85,7 @@ fn both_have_the_file_and_it_is_closed_with_the_last() {
     drop(fixed);
     drop(from);
     assert!(!has_ended(&reader));
-    let (file, _) = to.next_file().expect("it is there");
+    let (file, _) = to.try_file().expect("asked").expect("it is there");
     assert_eq!(
         run(&mut to, op::Write::new(file.clone(), &b"x"[..])).result,
         Ok(1)
@@ -249,4 +251,15 @@ fn a_passed_file_serves_a_worker() {
         assert_eq!(answer.result, Ok(8));
     }
     clients.join().expect("answers");
+}
+
+#[cfg(ring_broken)]
+#[test]
+fn the_tests_notice() {
+    let alone = "both_have_the_file_and_it_is_closed_with_the_last";
+    broken::each_is_noticed(&[
+        ("lost", alone),
+        ("slot", alone),
+        ("twice", "a_file_arrives_in_another_thread"),
+    ]);
 }

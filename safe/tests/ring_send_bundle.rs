@@ -3,6 +3,8 @@
 
 #![cfg(feature = "uring")]
 
+#[cfg(ring_broken)]
+mod broken;
 mod quarantine;
 
 mod support {
@@ -259,4 +261,13 @@ fn what_cannot_be_is_an_error() {
             .collect();
         drop(many);
     }
+}
+
+#[cfg(ring_broken)]
+#[test]
+fn the_tests_notice() {
+    broken::each_is_noticed(&[
+        ("bundle", "everything_arrives_once_and_in_order"),
+        ("bundle", "a_cancelled_send_is_taken_up_where_it_ended"),
+    ]);
 }

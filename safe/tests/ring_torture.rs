@@ -669,7 +669,7 @@ fn the_tests_notice() {
         ("cancel", "a_scope_waits_for_the_last_byte"),
         ("cancel", "a_cancellation_frees_nothing"),
         ("drop", "a_cancellation_frees_nothing"),
-        ("zero-copy", "a_zero_copy_send_ends_with_its_notification"),
+        ("more", "a_zero_copy_send_ends_with_its_notification"),
         ("twice", "a_forgotten_event_does_not_come_again"),
     ]);
 }

@@ -18,6 +18,7 @@ use super::raw::squeue::Entry;
 use super::raw::types::{DestinationSlot, Fd, Fixed};
 use super::raw::{cqueue, opcode, squeue};
 use super::{FixedFd, Ring};
+use crate::broken::broken;
 use crate::inflight::{Kept, Key, Table};
 
 /// An index that no slot has: for files that are passed from ring to ring.
@@ -182,10 +183,19 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 
     fn taken_file(&mut self) -> Option<(FixedFd, u32)> {
         self.sort_messages();
-        let (slot, number) = self.inbox.files.pop_front()?;
-        // The kernel names slots of the table alone, and puts files into no other.
-        let file = self.files()?.handle(slot)?;
-        Some((file, number))
+        while let Some((slot, number)) = self.inbox.files.pop_front() {
+            if broken("lost") {
+                continue;
+            }
+            if broken("twice") {
+                self.inbox.files.push_back((slot, number));
+            }
+            // The kernel puts files into slots of the table alone.
+            if let Some(file) = self.files()?.handle(slot) {
+                return Some((file, number));
+            }
+        }
+        None
     }
 
     fn sort_messages(&mut self) {

@@ -494,7 +494,7 @@ fn sort_others<'table>(
         // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
         unsafe { slot.note(&mut completion) };
     }
-    if broken("zero-copy") {
+    if broken("more") {
         completion.flags &= !uring_sys::IORING_CQE_F_MORE;
     }
     let last = !completion.more();

@@ -4,6 +4,11 @@
 //! so by then no operation that names the slot is queued or in flight, and the order relative to those that
 //! are does not matter. The handle only notes the slot; the ring tells the kernel when it enters it
 //! next, before it shows the queued entries, and only then the slot is used again.
+//!
+//! A slot of our own is either free, or all its handles are clones of one: so when the kernel chooses one, as some kernels
+//! do, only a free one gets a handle. They look for a slot from where one was filled or emptied last, wherever that was
+//! (6.18.15 does, 6.12.118, 6.18.44 and 7.0.13 do not). The automatic slots are the first ones: then such a kernel leaves
+//! them only when all are taken.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug, Formatter};
@@ -12,6 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
 
 use super::RingId;
+use crate::broken::broken;
 use crate::uring::Ring;
 use crate::uring::raw::register::SKIP_FILE;
 use crate::uring::raw::{Submitter, cqueue, squeue};
@@ -65,7 +71,7 @@ impl Drop for FixedFd {
     #[inline]
     fn drop(&mut self) {
         // This one and the table's.
-        if Rc::strong_count(&self.0) == 2 {
+        if Rc::strong_count(&self.0) == 2 || broken("slot") {
             self.0.closing.push(self.0.index);
         }
     }
@@ -90,9 +96,9 @@ impl Debug for FixedFd {
 pub struct Files(Rc<Table>);
 
 struct Table {
-    /// First our own, then the automatic ones. A slot has handles if its count is above one.
+    /// First the automatic ones, then our own. A slot has handles if its count is above one.
     slots: Box<[Rc<Slot>]>,
-    own: usize,
+    automatic: usize,
     /// Those of our own that are empty and have no handle.
     free: RefCell<Vec<u32>>,
     closing: Rc<Closing>,
@@ -109,26 +115,26 @@ impl Files {
             Rc::new(Slot {
                 index,
                 ring,
-                automatic: index >= own,
+                automatic: index < automatic,
                 closing: Rc::clone(&closing),
             })
         };
         Self(Rc::new(Table {
             slots: (0..total).map(slot).collect(),
-            own: own as usize,
-            free: RefCell::new((0..own).rev().collect()),
+            automatic: automatic as usize,
+            free: RefCell::new((automatic..total).rev().collect()),
             closing,
         }))
     }
 
     /// How many slots there are for files that the program places.
     pub fn own(&self) -> usize {
-        self.0.own
+        self.0.slots.len() - self.0.automatic
     }
 
     /// How many slots there are for files that the kernel places.
     pub fn automatic(&self) -> usize {
-        self.0.slots.len() - self.0.own
+        self.0.automatic
     }
 
     /// How many of our own slots are free. Those whose last handles were dropped are, after the ring has entered
@@ -139,15 +145,23 @@ impl Files {
 
     /// An empty slot, to have a file put into it: operations on it fail with `EBADF` until then. `None` if all
     /// are taken.
+    ///
+    /// A kernel that leaves the range of the automatic slots (6.18.15 does) may put a file there when all of those are
+    /// taken. Nobody gets a handle of that, and filling or dropping the slot closes it.
     pub fn reserve(&self) -> Option<FixedFd> {
         let index = self.0.free.borrow_mut().pop()?;
-        self.handle(index)
+        Some(FixedFd(Rc::clone(&self.0.slots[index as usize])))
     }
 
-    /// The handle of a slot that the kernel has chosen. `None` if it names one that is not there.
+    /// The handle of a slot that the kernel has chosen. `None` if it names one that is not there, or one of our own
+    /// that is not free: then the file is closed when that slot is filled or emptied.
     #[inline]
     pub(in crate::uring) fn handle(&self, index: u32) -> Option<FixedFd> {
-        self.0.slots.get(index as usize).cloned().map(FixedFd)
+        let slot = self.0.slots.get(index as usize)?;
+        if !slot.automatic {
+            self.0.claim(index)?;
+        }
+        Some(FixedFd(Rc::clone(slot)))
     }
 
     #[inline]
@@ -167,26 +181,37 @@ impl Files {
         while let Some(&first) = closing.last() {
             let mut update = [SKIP_FILE; SPAN];
             let mut len = 0;
-            let mut count = 0;
             for index in closing.iter().rev() {
                 let Some(entry) = update.get_mut((index - first) as usize) else {
                     break;
                 };
                 *entry = -1;
                 len = (index - first) as usize + 1;
-                count += 1;
             }
-            match ring.register_files_update(first, &update[..len]) {
-                Ok(done) if done == len => {}
+            // What is empty may be the kernel's to fill again, and is not to be emptied twice.
+            let done = match ring.register_files_update(first, &update[..len]) {
+                Ok(done) if done > 0 => done,
                 _ => return,
-            }
+            };
+            let is_empty = |index: &&u32| ((**index - first) as usize) < done;
+            let count = closing.iter().rev().take_while(is_empty).count();
             let emptied = closing.len() - count;
             let own = closing
                 .drain(emptied..)
-                .filter(|index| (*index as usize) < self.0.own);
+                .filter(|index| *index as usize >= self.0.automatic);
             self.0.free.borrow_mut().extend(own);
         }
         self.0.closing.due.set(false);
+    }
+}
+
+impl Table {
+    /// Takes one of our own slots that is free.
+    #[cold]
+    fn claim(&self, index: u32) -> Option<u32> {
+        let mut free = self.free.borrow_mut();
+        let at = free.iter().position(|free| *free == index)?;
+        Some(free.swap_remove(at))
     }
 }
 
@@ -229,7 +254,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
             .ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE))?;
         let submitter = self.raw.submitter();
         submitter.register_files_sparse(total)?;
-        if let Err(error) = submitter.register_file_alloc_range(own, automatic) {
+        if let Err(error) = submitter.register_file_alloc_range(0, automatic) {
             let _ = submitter.unregister_files();
             return Err(error);
         }
