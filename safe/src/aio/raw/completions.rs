@@ -30,9 +30,8 @@ impl<'a> Completions<'a> {
     #[inline]
     pub fn ready(&self) -> Option<usize> {
         self.context.here().ok()?;
-        let ring = self.context.ring()?;
         // SAFETY: the context is borrowed, so it lives, and this is its process.
-        unsafe { ring.ready() }.map(|ready| ready as usize)
+        unsafe { self.context.ring().ready() }.map(|ready| ready as usize)
     }
 
     /// Takes one event, if there is one. No system call where the ring is of the kind that is known.
@@ -114,12 +113,9 @@ impl<'a> Completions<'a> {
     #[inline]
     fn take_from_ring(&mut self, events: &mut [MaybeUninit<Event>]) -> io::Result<Option<usize>> {
         self.context.here()?;
-        let Some(ring) = self.context.ring() else {
-            return Ok(None);
-        };
         // SAFETY: the context is borrowed, so it lives, this is its process, and there is no other reaper, by
         // the contracts of the functions that make this value.
-        Ok(unsafe { ring.take(events) })
+        Ok(unsafe { self.context.ring().take(events) })
     }
 
     /// Has the kernel take events.

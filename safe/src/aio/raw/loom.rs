@@ -16,7 +16,7 @@ use loom::sync::atomic::AtomicU32;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use super::ring::{AsDocumented, Orders, Positions};
+use super::ring::{AsDocumented, Header, Orders, Positions};
 
 const SLOTS: u32 = 3;
 const START: u32 = SLOTS - 1;
@@ -76,11 +76,25 @@ impl Ring {
 
     /// The way of taking events that is to be proved.
     fn reap<O: Orders>(&self, most: usize, slots: u32) -> Vec<u32> {
-        let positions = Positions::<_, O>::new(self.head.clone(), self.tail.clone(), slots);
+        let positions = Positions::<_, O>::new(self.clone(), slots);
         let mut values = Vec::new();
         let taken = positions.take(most, |slot, _| values.push(self.read(slot)));
         assert_eq!(taken, Some(values.len()), "positions");
         values
+    }
+}
+
+impl Header for Ring {
+    fn head(&self, order: Ordering) -> u32 {
+        self.head.load(order)
+    }
+
+    fn tail(&self, order: Ordering) -> u32 {
+        self.tail.load(order)
+    }
+
+    fn set_head(&self, head: u32, order: Ordering) {
+        self.head.store(head, order);
     }
 }
 
