@@ -37,8 +37,15 @@ impl<'a> Completions<'a> {
     /// Takes one event, if there is one. No system call where the ring is of the kind that is known.
     #[inline]
     pub fn take(&mut self) -> io::Result<Option<Event>> {
-        let mut event = [MaybeUninit::uninit()];
-        Ok(self.fill(&mut event)?.first().copied())
+        self.context.here()?;
+        let mut event = MaybeUninit::uninit();
+        // SAFETY: as in `take_from_ring`.
+        let taken = match unsafe { self.context.ring().take_one(&mut event) } {
+            Some(taken) => taken,
+            None => self.call(0, slice::from_mut(&mut event), Some(Duration::ZERO), None)? > 0,
+        };
+        // SAFETY: if there was one, it was written.
+        Ok(taken.then(|| unsafe { event.assume_init() }))
     }
 
     /// Takes as many events as there are and as fit into `events`, and answers them. No system call where the ring

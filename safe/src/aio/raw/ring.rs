@@ -89,26 +89,63 @@ impl<H: Header, O: Orders> Positions<H, O> {
         })
     }
 
-    /// Calls `copy` with each of the first `most` filled slots and its number among them, then hands them back.
-    /// Answers how many there were, unless the positions make no sense.
+    /// As [`take`](Self::take), of one; whether there was one.
+    #[inline]
+    pub(super) fn take_one(&self, copy: impl FnOnce(u32)) -> Option<bool> {
+        let (head, tail) = self.filled()?;
+        if head == tail {
+            return Some(false);
+        }
+        copy(head);
+        self.hand_back(head + 1);
+        Some(true)
+    }
+
+    /// Hands the slots before `behind` back.
+    #[inline]
+    fn hand_back(&self, behind: u32) {
+        let head = if behind == self.slots {
+            wrapped()
+        } else {
+            behind
+        };
+        self.header.set_head(head, O::HEAD_STORE);
+    }
+
+    /// Calls `copy` for the first `most` filled slots, or those that there are, then hands them back. Answers how many
+    /// there were, unless the positions make no sense.
+    ///
+    /// `copy` gets slots that lie one behind the other: which is the first, how many events went before, and how many
+    /// it is to copy, at least one. There are two such pieces where the end of the array is between them.
     ///
     /// One caller at a time, and none while the kernel reaps. `copy` must not unwind.
     #[inline]
-    pub(super) fn take(&self, most: usize, mut copy: impl FnMut(u32, usize)) -> Option<usize> {
+    pub(super) fn take(
+        &self,
+        most: usize,
+        mut copy: impl FnMut(u32, usize, usize),
+    ) -> Option<usize> {
         let (head, tail) = self.filled()?;
-        let mut at = head;
-        let mut taken = 0;
-        while at != tail && taken < most {
-            copy(at, taken);
-            taken += 1;
-            at += 1;
-            if at == self.slots {
-                at = wrapped();
+        if head == tail || most == 0 {
+            return Some(0);
+        }
+        let end = if head < tail { tail } else { self.slots };
+        let piece = (end - head) as usize;
+        let (taken, behind) = if most <= piece {
+            copy(head, 0, most);
+            (most, head + most as u32)
+        } else {
+            copy(head, 0, piece);
+            let rest = if head < tail { 0 } else { tail };
+            let rest = (most - piece).min(rest as usize);
+            if rest > 0 {
+                copy(0, piece, rest);
+                (piece + rest, rest as u32)
+            } else {
+                (piece, end)
             }
-        }
-        if taken != 0 {
-            self.header.set_head(at, O::HEAD_STORE);
-        }
+        };
+        self.hand_back(behind);
         Some(taken)
     }
 }
@@ -256,11 +293,26 @@ impl Ring {
     #[inline]
     pub(super) unsafe fn take(&self, into: &mut [MaybeUninit<Event>]) -> Option<usize> {
         let events = self.events();
-        self.positions.take(into.len(), |slot, at| {
-            // SAFETY: the slot is one of the array's, and the kernel has filled it and leaves it alone until the
-            // head has passed it. It is copied, never referred to.
+        self.positions.take(into.len(), |slot, before, count| {
+            let into = into[before..before + count].as_mut_ptr();
+            // SAFETY: the slots are some of the array's, and the kernel has filled them and leaves them alone until the
+            // head has passed them. They are copied, never referred to. `Event` is `repr(transparent)`.
+            unsafe { into.copy_from_nonoverlapping(events.add(slot as usize).cast(), count) };
+        })
+    }
+
+    /// As [`take`](Self::take), of one event; whether there was one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take`](Self::take).
+    #[inline]
+    pub(super) unsafe fn take_one(&self, into: &mut MaybeUninit<Event>) -> Option<bool> {
+        let events = self.events();
+        self.positions.take_one(|slot| {
+            // SAFETY: as in `take`.
             let event = unsafe { events.add(slot as usize).read() };
-            into[at].write(Event::from(event));
+            into.write(Event::from(event));
         })
     }
 }
@@ -343,9 +395,10 @@ mod tests {
         let positions = Positions::<_, AsDocumented>::new(Mapped(NonNull::from(&mut header)), 5);
         let ready = positions.ready();
         let mut slots = Vec::new();
-        let taken = positions.take(most, |slot, number| {
-            assert_eq!(number, slots.len());
-            slots.push(slot);
+        let taken = positions.take(most, |slot, before, count| {
+            assert_eq!(before, slots.len());
+            assert_ne!(count, 0);
+            slots.extend(slot..slot + count as u32);
         });
         assert_eq!(taken, ready.map(|ready| most.min(ready as usize)));
         (taken, slots, positions.header.head(Relaxed))
@@ -355,7 +408,12 @@ mod tests {
     fn slots_are_taken_around_the_end() {
         assert_eq!(take(2, 2, 9), (Some(0), vec![], 2));
         assert_eq!(take(3, 2, 9), (Some(4), vec![3, 4, 0, 1], 2));
+        assert_eq!(take(3, 2, 3), (Some(3), vec![3, 4, 0], 1));
         assert_eq!(take(3, 2, 2), (Some(2), vec![3, 4], 0));
+        assert_eq!(take(3, 2, 1), (Some(1), vec![3], 4));
+        assert_eq!(take(4, 2, 1), (Some(1), vec![4], 0));
+        assert_eq!(take(3, 0, 9), (Some(2), vec![3, 4], 0));
+        assert_eq!(take(0, 4, 9), (Some(4), vec![0, 1, 2, 3], 4));
         assert_eq!(take(1, 4, 2), (Some(2), vec![1, 2], 3));
         assert_eq!(take(1, 4, 0), (Some(0), vec![], 1));
     }
@@ -371,7 +429,8 @@ mod tests {
     fn what_is_not_known_is_left_alone() {
         let positions = Positions::<_, AsDocumented>::new(Mapped::unknown(), 0);
         assert_eq!(positions.ready(), None);
-        assert_eq!(positions.take(9, |_, _| unreachable!()), None);
+        assert_eq!(positions.take(9, |_, _, _| unreachable!()), None);
+        assert_eq!(positions.take_one(|_| unreachable!()), None);
     }
 
     #[test]
