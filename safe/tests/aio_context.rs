@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -526,4 +527,57 @@ fn an_eventfd_counts_what_the_kernel_had() {
         assert!(done.result.is_err_and(|error| error.is_cancelled()));
         assert_eq!(eventfd.take().unwrap(), counted);
     }
+}
+
+/// The kernel never saw it: its place is lost with what it owned, and nothing else.
+#[test]
+fn a_panic_while_an_operation_is_pushed_loses_its_place_alone() {
+    struct Panics;
+    impl std::os::fd::AsFd for Panics {
+        fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+            panic::resume_unwind(Box::new("a panic"));
+        }
+    }
+    let mut context = Context::new(2).unwrap();
+    let pushed = panic::catch_unwind(AssertUnwindSafe(|| {
+        context.push(op::Read::new(Panics, vec![0; 4])).map(drop)
+    }));
+    assert!(pushed.is_err());
+    assert_eq!((context.queued(), context.len()), (0, 0));
+    let good = file(b"good");
+    for _ in 0..4 {
+        let read = context_push(&mut context, op::Read::new(good.clone(), vec![0; 4]));
+        assert_eq!(context.wait(read).unwrap().buf, b"good");
+    }
+}
+
+/// It comes out of a wait, with what was reaped together with it kept.
+#[test]
+fn a_panic_while_a_result_is_dropped_loses_nothing() {
+    struct Panics(File);
+    impl std::os::fd::AsFd for Panics {
+        fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic::resume_unwind(Box::new("a panic"));
+        }
+    }
+    let good = file(b"good");
+    let mut context = Context::new(4).unwrap();
+    let panics = Panics(File::open("/dev/null").unwrap());
+    let read = op::Read::new(panics, vec![0; 4]);
+    context_push(&mut context, read).detach();
+    let rest = [0; 3].map(|_| context_push(&mut context, op::Read::new(good.clone(), vec![0; 4])));
+    let waited = panic::catch_unwind(AssertUnwindSafe(|| {
+        context.wait_for(4, None, None).map(drop)
+    }));
+    assert!(waited.is_err());
+    assert_eq!(context.len(), 3);
+    for read in rest {
+        assert_eq!(context.wait(read).unwrap().buf, b"good");
+    }
+    assert!(context.is_empty());
 }

@@ -25,6 +25,9 @@ fn a_forked_child_gets_errors() {
         let exe = Arc::new(File::open("/proc/self/exe").unwrap());
         let read = || op::Read::new(exe.clone(), vec![0; 4]);
         let mut context = Context::new(8).unwrap();
+        // What was over before the fork, each process has.
+        context.push_tagged(read(), 7).unwrap();
+        assert_eq!(context.wait_for(1, None, None).unwrap(), 1);
         let tickets = [0; 3].map(|_| context.push(read()).unwrap());
         let _ = context.submit().unwrap();
         let queued = context.push(read()).unwrap();
@@ -36,6 +39,8 @@ fn a_forked_child_gets_errors() {
             let mut right = context.push(read()).is_err_and(|rejected| {
                 rejected.reason() == Reason::Forked && forked(rejected.into())
             });
+            let had = context.next_event();
+            right &= had.is_ok_and(|event| event.tag() == 7);
             right &= context.submit().is_err_and(forked)
                 && context.poll().is_err_and(forked)
                 && context.next_event().is_err_and(forked)
@@ -57,6 +62,7 @@ fn a_forked_child_gets_errors() {
         // SAFETY: `status` is a live variable.
         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
         assert_eq!(status, 0, "the child's verdict");
+        assert_eq!(context.next_event().unwrap().tag(), 7);
         for ticket in tickets.into_iter().chain([queued]) {
             let done = context.wait(ticket).unwrap();
             assert_eq!((done.result, &done.buf[..]), (Ok(4), &b"\x7fELF"[..]));

@@ -16,7 +16,7 @@ use workload::{Implementation, Pages, in_place::InPlace, ours, peer, safe_ring};
 const USAGE: &str = "usage: instructions IMPL OP BATCH ROUNDS
   IMPL  push (entries are built and pushed), inplace (written in the queue), peer (the crate io-uring),
         owned, scoped, tagged (the ring without unsafe)
-  OP    nop, read4k (cached reads of 4 KiB); also peek, submit, ready, sqpoll, aio,
+  OP    nop, read4k (cached reads of 4 KiB); also peek, submit, ready, sqpoll, aio, aiolook, aiopoll,
         held128 (NOPs of the ring without unsafe, with so many operations in flight; scenario.rs)
   BATCH operations in a round, at most 128
 Measure with: cargo xtask bench";

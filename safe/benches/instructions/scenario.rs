@@ -23,6 +23,10 @@ pub(crate) fn named(name: &str, batch: u32) -> Option<Box<dyn FnMut()>> {
         "sqpoll" => Box::new(sqpoll(batch)),
         #[cfg(feature = "aio")]
         "aio" => Box::new(native_aio(batch)),
+        #[cfg(feature = "aio")]
+        "aiolook" => Box::new(look(batch)),
+        #[cfg(feature = "aio")]
+        "aiopoll" => Box::new(poll(batch)),
         _ => {
             let held = name.strip_prefix("held")?.parse().ok()?;
             Box::new(among(held, batch))
@@ -133,6 +137,29 @@ fn native_aio(batch: u32) -> impl FnMut() {
         for ticket in tickets.drain(..) {
             let done = context.wait(ticket).expect("over");
             assert_eq!(done.result, Ok(0));
+        }
+    }
+}
+
+/// Looks for events of native AIO where there are none, so often.
+#[cfg(feature = "aio")]
+fn look(times: u32) -> impl FnMut() {
+    let mut context = safe::aio::raw::Context::new(8).expect("a context");
+    move || {
+        let mut completions = context.completions();
+        for _ in 0..times {
+            assert!(completions.take().expect("a look").is_none());
+        }
+    }
+}
+
+/// The same of the context without `unsafe`.
+#[cfg(feature = "aio")]
+fn poll(times: u32) -> impl FnMut() {
+    let mut context = safe::aio::Context::new(8).expect("a context");
+    move || {
+        for _ in 0..times {
+            assert_eq!(context.poll().expect("a look"), 0);
         }
     }
 }

@@ -38,7 +38,8 @@
 //!   not know the context any more, because its ring was unmapped, all is leaked.
 //! * **[`Context::scope`]** takes operations that borrow, and ends when the last of them is over. If they cannot
 //!   be waited for, the process is aborted.
-//! * **fork.** In a child each call fails with [`Forked`](raw::Forked); dropping does nothing, and leaks.
+//! * **fork.** In a child each call fails with [`Forked`](raw::Forked), unless the result that it is about had been
+//!   reaped before: of that the child has a copy. Dropping the context does nothing there, and leaks.
 //!   execve(2) and the end of the process wait as dropping does.
 //! * **Cancelling** works for polls alone, and the type of [`Context::cancel`] says so.
 //!

@@ -135,8 +135,15 @@ const HELD: [&str; 4] = ["held1", "held128", "held4096", "held32768"];
 /// The most instructions that one of them may take: 1.3 times the goal of a ring without others.
 const AMONG_HELD: f64 = 130.0;
 
+/// Looks for what native AIO has not, by the raw layer and by the one without `unsafe`, and the most instructions that
+/// one may take: a look at the process, one at the ring, and the loop around them.
+const LOOKS: [(Implementation, &str, f64); 2] = [
+    (Implementation::Push, "aiolook", 12.0),
+    (Implementation::Owned, "aiopoll", 26.0),
+];
+
 /// Situations, and how often each may enter the kernel.
-pub(super) const SITUATIONS: [(&str, u32, f64, &str); 5] = [
+pub(super) const SITUATIONS: [(&str, u32, f64, &str); 6] = [
     ("peek", 1, 0.0, "looks for a completion where there is none"),
     ("submit", 32, 1.0, "submits 32 entries"),
     ("ready", 1, 0.0, "waits for a completion that is there"),
@@ -151,6 +158,12 @@ pub(super) const SITUATIONS: [(&str, u32, f64, &str); 5] = [
         32,
         1.0,
         "submits 32 reads by native AIO and takes their results",
+    ),
+    (
+        "aiolook",
+        32,
+        0.0,
+        "looks 32 times for an event of native AIO where there is none",
     ),
 ];
 
@@ -189,6 +202,9 @@ pub(super) fn all(liburing: bool) -> Vec<Case> {
     }
     for held in HELD {
         add(Quantity::Instructions, Owned, held, 32, Some(AMONG_HELD));
+    }
+    for (implementation, look, goal) in LOOKS {
+        add(Quantity::Instructions, implementation, look, 32, Some(goal));
     }
     for (situation, batch, goal, _) in SITUATIONS {
         add(Quantity::Syscalls, Push, situation, batch, Some(goal));

@@ -30,16 +30,22 @@ impl<'a> Completions<'a> {
     #[inline]
     pub fn ready(&self) -> Option<usize> {
         self.context.here().ok()?;
-        let ring = self.context.ring()?;
         // SAFETY: the context is borrowed, so it lives, and this is its process.
-        unsafe { ring.ready() }.map(|ready| ready as usize)
+        unsafe { self.context.ring().ready() }.map(|ready| ready as usize)
     }
 
     /// Takes one event, if there is one. No system call where the ring is of the kind that is known.
     #[inline]
     pub fn take(&mut self) -> io::Result<Option<Event>> {
-        let mut event = [MaybeUninit::uninit()];
-        Ok(self.fill(&mut event)?.first().copied())
+        self.context.here()?;
+        let mut event = MaybeUninit::uninit();
+        // SAFETY: as in `take_from_ring`.
+        let taken = match unsafe { self.context.ring().take_one(&mut event) } {
+            Some(taken) => taken,
+            None => self.call(0, slice::from_mut(&mut event), Some(Duration::ZERO), None)? > 0,
+        };
+        // SAFETY: if there was one, it was written.
+        Ok(taken.then(|| unsafe { event.assume_init() }))
     }
 
     /// Takes as many events as there are and as fit into `events`, and answers them. No system call where the ring
@@ -114,12 +120,9 @@ impl<'a> Completions<'a> {
     #[inline]
     fn take_from_ring(&mut self, events: &mut [MaybeUninit<Event>]) -> io::Result<Option<usize>> {
         self.context.here()?;
-        let Some(ring) = self.context.ring() else {
-            return Ok(None);
-        };
         // SAFETY: the context is borrowed, so it lives, this is its process, and there is no other reaper, by
         // the contracts of the functions that make this value.
-        Ok(unsafe { ring.take(events) })
+        Ok(unsafe { self.context.ring().take(events) })
     }
 
     /// Has the kernel take events.

@@ -24,8 +24,8 @@ pub(super) fn answer(result: c_int) -> io::Result<usize> {
 #[derive(Debug)]
 pub struct Context {
     id: aio_context_t,
-    /// `None` where it is not of the kind that is known: then events are reaped by system call.
-    ring: Option<Ring>,
+    /// Where it is not of the kind that is known, events are reaped by system call.
+    ring: Ring,
     process: Generation,
 }
 
@@ -68,7 +68,7 @@ impl Context {
     /// The number of slots of the completion ring; one of them always stays free. `None` if it is not of the kind
     /// that is known, so that every event is reaped by system call.
     pub fn ring_slots(&self) -> Option<u32> {
-        self.ring.as_ref().map(Ring::slots)
+        self.ring.slots()
     }
 
     /// Submits requests, in their order, and answers how many were accepted: io_submit(2).
@@ -168,12 +168,12 @@ impl Context {
     /// Makes the ring one of an unknown kind.
     #[cfg(all(test, not(loom)))]
     pub(super) fn forget_ring(&mut self) {
-        self.ring = None;
+        self.ring = Ring::unknown();
     }
 
     #[inline]
-    pub(super) fn ring(&self) -> Option<&Ring> {
-        self.ring.as_ref()
+    pub(super) fn ring(&self) -> &Ring {
+        &self.ring
     }
 }
 

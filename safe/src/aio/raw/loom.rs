@@ -9,6 +9,7 @@
 //! must fail. So must each rule about who reaps, and the wrong idea that the number of slots is a power of two.
 //! Rings have 3 slots, so that 2 events fit, and begin at the last slot: each model wraps around.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
 use loom::cell::UnsafeCell;
@@ -16,7 +17,7 @@ use loom::sync::atomic::AtomicU32;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use super::ring::{AsDocumented, Orders, Positions};
+use super::ring::{AsDocumented, Header, Orders, Positions};
 
 const SLOTS: u32 = 3;
 const START: u32 = SLOTS - 1;
@@ -61,6 +62,15 @@ impl Ring {
         true
     }
 
+    /// As many requests as there are values, each as soon as there is room for it.
+    fn kernel_posts_all(&self, tail: &mut u32, values: RangeInclusive<u32>) {
+        for value in values {
+            while !self.kernel_posts(tail, value) {
+                thread::yield_now();
+            }
+        }
+    }
+
     /// `aio_read_events_ring`, for one event.
     fn kernel_reaps(&self) -> Option<u32> {
         let head = self.head.load(Relaxed) % SLOTS;
@@ -76,17 +86,42 @@ impl Ring {
 
     /// The way of taking events that is to be proved.
     fn reap<O: Orders>(&self, most: usize, slots: u32) -> Vec<u32> {
-        let positions = Positions::<_, O>::new(self.head.clone(), self.tail.clone(), slots);
+        let positions = Positions::<_, O>::new(self.clone(), slots);
         let mut values = Vec::new();
-        let taken = positions.take(most, |slot, _| values.push(self.read(slot)));
+        let taken = positions.take(most, |slot, _, count| {
+            values.extend((slot..slot + count as u32).map(|slot| self.read(slot)));
+        });
         assert_eq!(taken, Some(values.len()), "positions");
         values
     }
+
+    /// The way of taking one event that is to be proved.
+    fn reap_one<O: Orders>(&self) -> Option<u32> {
+        let positions = Positions::<_, O>::new(self.clone(), SLOTS);
+        let mut value = None;
+        let taken = positions.take_one(|slot| value = Some(self.read(slot)));
+        assert_eq!(taken, Some(value.is_some()), "positions");
+        value
+    }
 }
 
-/// The kernel, in a thread, posts two events to a ring that is full with two. What is not there at first, `rest`
-/// reaps.
-fn ring<O: Orders + 'static>(rest: fn(&Ring) -> Vec<u32>) {
+impl Header for Ring {
+    fn head(&self, order: Ordering) -> u32 {
+        self.head.load(order)
+    }
+
+    fn tail(&self, order: Ordering) -> u32 {
+        self.tail.load(order)
+    }
+
+    fn set_head(&self, head: u32, order: Ordering) {
+        self.head.store(head, order);
+    }
+}
+
+/// The kernel, in a thread, posts so many events `more` to a ring that is full with two, of which `first` reaps some.
+/// What is not there at first, `rest` reaps.
+fn ring(more: u32, first: fn(&Ring) -> Vec<u32>, rest: fn(&Ring) -> Vec<u32>) {
     loom::model(move || {
         let ring = Ring::new();
         let mut tail = START;
@@ -94,30 +129,48 @@ fn ring<O: Orders + 'static>(rest: fn(&Ring) -> Vec<u32>) {
         assert!(!ring.kernel_posts(&mut tail, 3), "one slot stays free");
         let kernel = {
             let ring = ring.clone();
-            thread::spawn(move || {
-                for value in 3..=4 {
-                    while !ring.kernel_posts(&mut tail, value) {
-                        thread::yield_now();
-                    }
-                }
-            })
+            thread::spawn(move || ring.kernel_posts_all(&mut tail, 3..=2 + more))
         };
-        let mut reaped = ring.reap::<O>(2, SLOTS);
-        while reaped.len() < 4 {
+        let mut reaped = first(&ring);
+        while reaped.len() < 2 + more as usize {
             let more = rest(&ring);
             if more.is_empty() {
                 thread::yield_now();
             }
             reaped.extend(more);
         }
-        assert_eq!(reaped, [1, 2, 3, 4]);
+        assert_eq!(reaped, Vec::from_iter(1..3 + more));
         kernel.join().unwrap();
     });
 }
 
-/// All of it from the ring.
+/// All of it from the ring, as much as there is at a time.
 fn alone<O: Orders + 'static>() {
-    ring::<O>(|ring| ring.reap::<O>(2, SLOTS));
+    let all: fn(&Ring) -> Vec<u32> = |ring| ring.reap::<O>(2, SLOTS);
+    ring(2, all, all);
+}
+
+/// All of it from the ring, one by one.
+fn one_by_one<O: Orders + 'static>() {
+    let one: fn(&Ring) -> Vec<u32> = |ring| ring.reap_one::<O>().into_iter().collect();
+    ring(1, one, one);
+}
+
+/// Two events are reaped one by one, while the kernel waits for their slots to post two more, one of them to the same slot.
+fn slots_go_back_one_by_one<O: Orders + 'static>() {
+    loom::model(|| {
+        let ring = Ring::new();
+        let mut tail = START;
+        assert!(ring.kernel_posts(&mut tail, 1) && ring.kernel_posts(&mut tail, 2));
+        let kernel = {
+            let ring = ring.clone();
+            thread::spawn(move || ring.kernel_posts_all(&mut tail, 3..=4))
+        };
+        let mut reaped = vec![ring.reap_one::<O>(), ring.reap_one::<O>()];
+        kernel.join().unwrap();
+        reaped.extend([ring.reap_one::<O>(), ring.reap_one::<O>()]);
+        assert_eq!(reaped, [Some(1), Some(2), Some(3), Some(4)]);
+    });
 }
 
 /// Two threads reap one event each, of two that are there: this one from the ring.
@@ -145,7 +198,7 @@ fn two_reapers(locked: bool, other: fn(&Ring) -> Option<u32>) {
 }
 
 fn from_the_ring(ring: &Ring) -> Option<u32> {
-    ring.reap::<AsDocumented>(1, SLOTS).pop()
+    ring.reap_one::<AsDocumented>()
 }
 
 macro_rules! mutant {
@@ -166,8 +219,18 @@ fn one_reaper_holds() {
 }
 
 #[test]
+fn one_reaper_of_one_event_at_a_time_holds() {
+    one_by_one::<AsDocumented>();
+    slots_go_back_one_by_one::<AsDocumented>();
+}
+
+#[test]
 fn taking_turns_with_the_call_holds() {
-    ring::<AsDocumented>(|ring| ring.kernel_reaps().into_iter().collect());
+    ring(
+        2,
+        |ring| ring.reap::<AsDocumented>(2, SLOTS),
+        |ring| ring.kernel_reaps().into_iter().collect(),
+    );
 }
 
 #[test]
@@ -186,6 +249,18 @@ fn reaping_needs_acquire_of_the_tail() {
 #[should_panic(expected = "Causality violation")]
 fn reaping_needs_release_of_the_head() {
     alone::<HeadStoredRelaxed>();
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn reaping_one_needs_acquire_of_the_tail() {
+    one_by_one::<TailLoadedRelaxed>();
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn reaping_one_needs_release_of_the_head() {
+    slots_go_back_one_by_one::<HeadStoredRelaxed>();
 }
 
 #[test]

@@ -12,9 +12,9 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aio_sys::{aio_context_t, aio_ring, io_event};
 
@@ -40,33 +40,42 @@ pub(super) struct AsDocumented;
 
 impl Orders for AsDocumented {}
 
-/// The positions of a ring.
-pub(super) struct Positions<W, O = AsDocumented> {
+/// The words of a ring that both sides use.
+pub(super) trait Header {
     /// Written by whoever reaps.
-    head: W,
+    fn head(&self, order: Ordering) -> u32;
     /// Written by the kernel alone.
-    tail: W,
+    fn tail(&self, order: Ordering) -> u32;
+    /// Hands slots back.
+    fn set_head(&self, head: u32, order: Ordering);
+}
+
+/// The positions of a ring.
+pub(super) struct Positions<H, O = AsDocumented> {
+    header: H,
     /// The number of slots.
     slots: u32,
     orders: PhantomData<O>,
 }
 
-impl<W: Word, O: Orders> Positions<W, O> {
-    pub(super) fn new(head: W, tail: W, slots: u32) -> Self {
+impl<H: Header, O: Orders> Positions<H, O> {
+    pub(super) fn new(header: H, slots: u32) -> Self {
         Self {
-            head,
-            tail,
+            header,
             slots,
             orders: PhantomData,
         }
     }
 
-    /// The first filled slot and the one behind the last, if both are slots at all.
+    /// The first filled slot and the one behind the last, if both are slots at all, or there are none.
+    ///
+    /// Looking at an empty ring is all that many callers do most of the time: it is two loads and a comparison. Where
+    /// equal positions stand does not matter, as nothing is read there.
     #[inline]
     fn filled(&self) -> Option<(u32, u32)> {
-        let head = self.head.load(O::HEAD_LOAD);
-        let tail = self.tail.load(O::TAIL_LOAD);
-        (head.max(tail) < self.slots).then_some((head, tail))
+        let head = self.header.head(O::HEAD_LOAD);
+        let tail = self.header.tail(O::TAIL_LOAD);
+        (head == tail || head.max(tail) < self.slots).then_some((head, tail))
     }
 
     /// The number of filled slots, unless the positions make no sense.
@@ -80,26 +89,63 @@ impl<W: Word, O: Orders> Positions<W, O> {
         })
     }
 
-    /// Calls `copy` with each of the first `most` filled slots and its number among them, then hands them back.
-    /// Answers how many there were, unless the positions make no sense.
+    /// As [`take`](Self::take), of one; whether there was one.
+    #[inline]
+    pub(super) fn take_one(&self, copy: impl FnOnce(u32)) -> Option<bool> {
+        let (head, tail) = self.filled()?;
+        if head == tail {
+            return Some(false);
+        }
+        copy(head);
+        self.hand_back(head + 1);
+        Some(true)
+    }
+
+    /// Hands the slots before `behind` back.
+    #[inline]
+    fn hand_back(&self, behind: u32) {
+        let head = if behind == self.slots {
+            wrapped()
+        } else {
+            behind
+        };
+        self.header.set_head(head, O::HEAD_STORE);
+    }
+
+    /// Calls `copy` for the first `most` filled slots, or those that there are, then hands them back. Answers how many
+    /// there were, unless the positions make no sense.
+    ///
+    /// `copy` gets slots that lie one behind the other: which is the first, how many events went before, and how many
+    /// it is to copy, at least one. There are two such pieces where the end of the array is between them.
     ///
     /// One caller at a time, and none while the kernel reaps. `copy` must not unwind.
     #[inline]
-    pub(super) fn take(&self, most: usize, mut copy: impl FnMut(u32, usize)) -> Option<usize> {
+    pub(super) fn take(
+        &self,
+        most: usize,
+        mut copy: impl FnMut(u32, usize, usize),
+    ) -> Option<usize> {
         let (head, tail) = self.filled()?;
-        let mut at = head;
-        let mut taken = 0;
-        while at != tail && taken < most {
-            copy(at, taken);
-            taken += 1;
-            at += 1;
-            if at == self.slots {
-                at = wrapped();
+        if head == tail || most == 0 {
+            return Some(0);
+        }
+        let end = if head < tail { tail } else { self.slots };
+        let piece = (end - head) as usize;
+        let (taken, behind) = if most <= piece {
+            copy(head, 0, most);
+            (most, head + most as u32)
+        } else {
+            copy(head, 0, piece);
+            let rest = if head < tail { 0 } else { tail };
+            let rest = (most - piece).min(rest as usize);
+            if rest > 0 {
+                copy(0, piece, rest);
+                (piece + rest, rest as u32)
+            } else {
+                (piece, end)
             }
-        }
-        if taken != 0 {
-            self.head.store(at, O::HEAD_STORE);
-        }
+        };
+        self.hand_back(behind);
         Some(taken)
     }
 }
@@ -112,13 +158,64 @@ fn wrapped() -> u32 {
     0
 }
 
+/// The header of a context's ring, or [`UNKNOWN`].
+///
+/// Invariant: it is mapped for reads and writes as long as the context lives, except in a forked child, where no method
+/// may be called; nobody makes other than atomic accesses to `head` and `tail`.
+struct Mapped(NonNull<aio_ring>);
+
+/// Stands for the header of a ring that is not known. Its positions differ and make no sense, so it takes a look at
+/// nothing else to tell it from one that is known and empty.
+static UNKNOWN: Unknown = {
+    let mut words = [const { AtomicU32::new(0) }; size_of::<aio_ring>() / size_of::<u32>()];
+    words[offset_of!(aio_ring, tail) / size_of::<u32>()] = AtomicU32::new(1);
+    Unknown(words)
+};
+
+/// As large as a header, and aligned as one.
+#[repr(C, align(8))]
+struct Unknown([AtomicU32; size_of::<aio_ring>() / size_of::<u32>()]);
+
+const _: () = assert!(align_of::<Unknown>() >= align_of::<aio_ring>());
+
+impl Mapped {
+    fn unknown() -> Self {
+        Self(NonNull::from(&UNKNOWN).cast())
+    }
+
+    #[inline]
+    fn head_word(&self) -> SharedWord {
+        // SAFETY: by the invariant.
+        unsafe { SharedWord::new(NonNull::new_unchecked(&raw mut (*self.0.as_ptr()).head)) }
+    }
+}
+
+impl Header for Mapped {
+    #[inline]
+    fn head(&self, order: Ordering) -> u32 {
+        self.head_word().load(order)
+    }
+
+    #[inline]
+    fn tail(&self, order: Ordering) -> u32 {
+        // SAFETY: by the invariant.
+        let tail =
+            unsafe { SharedWord::new(NonNull::new_unchecked(&raw mut (*self.0.as_ptr()).tail)) };
+        tail.load(order)
+    }
+
+    #[inline]
+    fn set_head(&self, head: u32, order: Ordering) {
+        self.head_word().store(head, order);
+    }
+}
+
 /// The ring of a context.
 ///
-/// Invariant: as long as the context lives, `events` points to as many slots as `positions` says, mapped for
-/// reads; except in a forked child, where no method may be called.
+/// Invariant: as long as the context lives, as many event slots as `positions` says lie behind the header, mapped for
+/// reads; except in a forked child, where no method may be called. Behind that of one that is not known lie none.
 pub(super) struct Ring {
-    positions: Positions<SharedWord>,
-    events: NonNull<io_event>,
+    positions: Positions<Mapped>,
 }
 
 // SAFETY: the ring belongs to the process, not to a thread; the functions that read slots are unsafe, and their
@@ -128,7 +225,7 @@ unsafe impl Send for Ring {}
 unsafe impl Sync for Ring {}
 
 impl Ring {
-    /// The ring of a context, if it is of the kind that is known.
+    /// The ring of a context. If it is not of the kind that is known, its positions never make sense.
     ///
     /// It is kept out of forked children.
     ///
@@ -136,41 +233,48 @@ impl Ring {
     ///
     /// io_setup(2) has just made the context, and nothing was submitted to it. The result is not used
     /// after the context was destroyed.
-    pub(super) unsafe fn of(context: aio_context_t) -> Option<Self> {
+    pub(super) unsafe fn of(context: aio_context_t) -> Self {
         let at: *mut aio_ring = ptr::with_exposed_provenance_mut(context as usize);
         // SAFETY: the context is the address at which the kernel has mapped a header, or something of at least
         // its size (gVisor maps an empty page). The kernel writes to it only when requests complete or events are
         // reaped, of which there are none yet.
         let header = unsafe { at.read() };
-        if !is_known(&header) {
-            return None;
-        }
-        let at = NonNull::new(at)?;
+        let at = match NonNull::new(at) {
+            Some(at) if is_known(&header) => at,
+            _ => return Self::unknown(),
+        };
         let size = header.header_length as usize + header.nr as usize * size_of::<io_event>();
         // Before Linux 7.0 children would share the ring, and what this does not do the generation does, which
         // every use asks for first. So a failure changes nothing.
         // SAFETY: the range is the context's ring, whole; its pages stay as they are in this process.
         unsafe { libc::madvise(at.as_ptr().cast(), size, libc::MADV_DONTFORK) };
-        // SAFETY: both words lie in the header, which is mapped as long as the context lives; the caller
-        // promises that the ring is not used longer.
-        let (head, tail) = unsafe {
-            (
-                SharedWord::new(NonNull::new_unchecked(&raw mut (*at.as_ptr()).head)),
-                SharedWord::new(NonNull::new_unchecked(&raw mut (*at.as_ptr()).tail)),
-            )
-        };
-        Some(Self {
-            positions: Positions::new(head, tail, header.nr),
-            events: NonNull::new(aio_ring::io_events_ptr(at.as_ptr()).cast_mut())?,
-        })
+        // The header is mapped as long as the context lives, and the caller promises that the ring is not used longer.
+        Self {
+            positions: Positions::new(Mapped(at), header.nr),
+        }
     }
 
-    /// The number of slots.
-    pub(super) fn slots(&self) -> u32 {
-        self.positions.slots
+    /// What stands for a ring that is not known.
+    pub(super) fn unknown() -> Self {
+        Self {
+            positions: Positions::new(Mapped::unknown(), 0),
+        }
     }
 
-    /// The number of events that are there, unless the ring has become strange.
+    /// The first event slot.
+    #[inline]
+    fn events(&self) -> *const io_event {
+        // Here, since the header is as long as is known.
+        aio_ring::io_events_ptr(self.positions.header.0.as_ptr())
+    }
+
+    /// The number of slots, if the ring is known.
+    pub(super) fn slots(&self) -> Option<u32> {
+        let slots = self.positions.slots;
+        (slots != 0).then_some(slots)
+    }
+
+    /// The number of events that are there, unless the ring is strange.
     ///
     /// # Safety
     ///
@@ -180,7 +284,7 @@ impl Ring {
         self.positions.ready()
     }
 
-    /// Takes as many events as there are and as fit, and answers how many; unless the ring has become strange.
+    /// Takes as many events as there are and as fit, and answers how many; unless the ring is strange.
     ///
     /// # Safety
     ///
@@ -188,11 +292,27 @@ impl Ring {
     /// way.
     #[inline]
     pub(super) unsafe fn take(&self, into: &mut [MaybeUninit<Event>]) -> Option<usize> {
-        self.positions.take(into.len(), |slot, at| {
-            // SAFETY: the slot is one of the array's, and the kernel has filled it and leaves it alone until the
-            // head has passed it. It is copied, never referred to.
-            let event = unsafe { self.events.add(slot as usize).read() };
-            into[at].write(Event::from(event));
+        let events = self.events();
+        self.positions.take(into.len(), |slot, before, count| {
+            let into = into[before..before + count].as_mut_ptr();
+            // SAFETY: the slots are some of the array's, and the kernel has filled them and leaves them alone until the
+            // head has passed them. They are copied, never referred to. `Event` is `repr(transparent)`.
+            unsafe { into.copy_from_nonoverlapping(events.add(slot as usize).cast(), count) };
+        })
+    }
+
+    /// As [`take`](Self::take), of one event; whether there was one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take`](Self::take).
+    #[inline]
+    pub(super) unsafe fn take_one(&self, into: &mut MaybeUninit<Event>) -> Option<bool> {
+        let events = self.events();
+        self.positions.take_one(|slot| {
+            // SAFETY: as in `take`.
+            let event = unsafe { events.add(slot as usize).read() };
+            into.write(Event::from(event));
         })
     }
 }
@@ -220,11 +340,11 @@ impl Debug for Ring {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::ptr::NonNull;
+    use std::sync::atomic::Ordering::Relaxed;
 
     use aio_sys::aio_ring;
 
-    use super::{AsDocumented, Positions, is_known};
-    use crate::sync::SharedWord;
+    use super::{AsDocumented, Header, Mapped, Positions, is_known};
 
     const KNOWN: aio_ring = aio_ring {
         id: 0,
@@ -267,27 +387,33 @@ mod tests {
 
     /// What `take` does with a ring of 5 slots.
     fn take(head: u32, tail: u32, most: usize) -> (Option<usize>, Vec<u32>, u32) {
-        let mut words = [head, tail];
-        let at = words.as_mut_ptr();
-        // SAFETY: both words outlive the positions, and are used through them meanwhile.
-        let [head, tail] =
-            [0, 1].map(|word| unsafe { SharedWord::new(NonNull::new_unchecked(at.add(word))) });
-        let positions = Positions::<_, AsDocumented>::new(head, tail, 5);
+        let mut header = aio_ring {
+            head,
+            tail,
+            ..KNOWN
+        };
+        let positions = Positions::<_, AsDocumented>::new(Mapped(NonNull::from(&mut header)), 5);
         let ready = positions.ready();
         let mut slots = Vec::new();
-        let taken = positions.take(most, |slot, number| {
-            assert_eq!(number, slots.len());
-            slots.push(slot);
+        let taken = positions.take(most, |slot, before, count| {
+            assert_eq!(before, slots.len());
+            assert_ne!(count, 0);
+            slots.extend(slot..slot + count as u32);
         });
         assert_eq!(taken, ready.map(|ready| most.min(ready as usize)));
-        (taken, slots, words[0])
+        (taken, slots, positions.header.head(Relaxed))
     }
 
     #[test]
     fn slots_are_taken_around_the_end() {
         assert_eq!(take(2, 2, 9), (Some(0), vec![], 2));
         assert_eq!(take(3, 2, 9), (Some(4), vec![3, 4, 0, 1], 2));
+        assert_eq!(take(3, 2, 3), (Some(3), vec![3, 4, 0], 1));
         assert_eq!(take(3, 2, 2), (Some(2), vec![3, 4], 0));
+        assert_eq!(take(3, 2, 1), (Some(1), vec![3], 4));
+        assert_eq!(take(4, 2, 1), (Some(1), vec![4], 0));
+        assert_eq!(take(3, 0, 9), (Some(2), vec![3, 4], 0));
+        assert_eq!(take(0, 4, 9), (Some(4), vec![0, 1, 2, 3], 4));
         assert_eq!(take(1, 4, 2), (Some(2), vec![1, 2], 3));
         assert_eq!(take(1, 4, 0), (Some(0), vec![], 1));
     }
@@ -296,6 +422,21 @@ mod tests {
     fn positions_that_are_no_slots_are_left_alone() {
         for (head, tail) in [(5, 0), (0, 5), (u32::MAX, 0), (0xffff_fff0, u32::MAX)] {
             assert_eq!(take(head, tail, 9), (None, vec![], head));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_alone() {
+        let positions = Positions::<_, AsDocumented>::new(Mapped::unknown(), 0);
+        assert_eq!(positions.ready(), None);
+        assert_eq!(positions.take(9, |_, _, _| unreachable!()), None);
+        assert_eq!(positions.take_one(|_| unreachable!()), None);
+    }
+
+    #[test]
+    fn equal_positions_are_an_empty_ring() {
+        for at in [0, 4, 5, u32::MAX] {
+            assert_eq!(take(at, at, 9), (Some(0), vec![], at));
         }
     }
 }
