@@ -111,6 +111,11 @@ const KERNELS: &[Deviation] = &[
         "6.1.192 takes the flags together and goes by the descriptor alone",
     ),
     in_5_10("uring/setup/iopoll_device/sqpoll"),
+    Deviation::backport(
+        "uring/setup/lost/plain",
+        Version::new(6, 18, 10),
+        "6.18.10 took over the allocation without force",
+    ),
     in_6_1("IORING_ASYNC_CANCEL_USERDATA"),
     Deviation::backport(MIN_LEFT, Version::new(6, 12, 107), MIN_LEFT_HERE),
     Deviation::backport(MIN_LEFT, Version::new(6, 18, 44), MIN_LEFT_HERE),

@@ -6,6 +6,7 @@ pub mod epoll;
 pub mod files;
 pub mod fork;
 pub mod memory;
+pub mod memory_group;
 pub mod names;
 pub mod namespace;
 pub mod network;

@@ -18,6 +18,7 @@ use conformance::kernel::Version;
 use conformance::report::{CaseReport, Outcome};
 use conformance::requirement::Requirement;
 use conformance::runner::Runner;
+use conformance::support::memory_group::MemoryGroup;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const fn libc_case(id: &'static str, run: fn(&mut Context) -> Run) -> Case {
@@ -36,6 +37,21 @@ static FORKS_AND_HANGS: Case = libc_case("bad/forks-and-hangs", |cx| {
     hang()
 });
 static HANGS: Case = libc_case("bad/hangs", |_| hang());
+static ABORTS_IN_GROUP: Case = libc_case("bad/aborts-in-group", |_| {
+    let group = MemoryGroup::new()?;
+    let _limit = group.enter()?;
+    process::abort()
+})
+.requires(&[Requirement::Root]);
+static NO_GROUP_LEFT: Case = libc_case("bad/no-group-left", |_| {
+    let group = MemoryGroup::new()?;
+    // They are removed as soon as their processes have ended.
+    while !group.left_over()?.is_empty() {
+        thread::yield_now();
+    }
+    group.remove()
+})
+.requires(&[Requirement::Root]);
 static NEEDS: Case =
     libc_case("bad/needs", |_| pass()).requires(&[Requirement::Root, Requirement::Cpus(1 << 30)]);
 static NOTES: Case = libc_case("bad/notes", |cx| {
@@ -95,6 +111,8 @@ static REFUSED_OTHERWISE: Case =
 
 static CASES: &[&Case] = &[
     &ABORTS,
+    &ABORTS_IN_GROUP,
+    &NO_GROUP_LEFT,
     &ALONE,
     &CRASHES,
     &CLOSES,
@@ -251,6 +269,16 @@ fn crash() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A case that ends abruptly in a control group of its own leaves none.
+fn abort_in_a_group() -> Result<(), Failed> {
+    let result = run(&ABORTS_IN_GROUP);
+    if result.outcome == Outcome::Skipped {
+        return check(&result, Outcome::Skipped, "needs ", "");
+    }
+    check(&result, Outcome::Fail, "killed by signal 6 (SIGABRT)", "")?;
+    check(&run(&NO_GROUP_LEFT), Outcome::Pass, "", "")
+}
+
 /// What the folder of a case is mounted from.
 fn device(cx: &Context) -> Result<String, Stop> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
@@ -402,6 +430,7 @@ static TESTS: &[(&str, Test)] = &[
         "a crash on a file system leaves nothing",
         crash_on_a_file_system,
     ),
+    ("an abort in a control group leaves none", abort_in_a_group),
     ("an abort is a failure", || {
         check(
             &run(&ABORTS),

@@ -1,6 +1,6 @@
 //! How io_uring behaves, line by line.
 
-use super::{Behaviour, not_shown, shown};
+use super::{Behaviour, shown};
 
 /// How io_uring behaves, line by line.
 pub static URING: [Behaviour; 65] = [
@@ -51,10 +51,9 @@ pub static URING: [Behaviour; 65] = [
         "Completions that overflow come later, all and in order",
         &["uring/setup/enter/overflow", "uring/setup/queue/overflow"],
     ),
-    not_shown(
+    shown(
         "A completion that is lost to lack of memory is counted, and told once",
-        "it takes an allocation that fails at the right moment: no kernel here is built with CONFIG_FAULT_INJECTION, and how one \
-         fails under a limit of a control group has not been seen yet",
+        &["uring/setup/lost/deferred", "uring/setup/lost/plain"],
     ),
     shown(
         "A bad entry ends a submission, unless all are to be submitted",

@@ -6,6 +6,7 @@ mod enter;
 mod iopoll;
 mod iopoll_device;
 mod limits;
+mod lost;
 mod memory;
 mod process;
 mod queue;
@@ -33,6 +34,7 @@ pub static FILES: &[&[Case]] = &[
     iopoll::CASES,
     iopoll_device::CASES,
     limits::CASES,
+    lost::CASES,
     memory::CASES,
     process::CASES,
     queue::CASES,

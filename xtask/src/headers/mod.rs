@@ -158,7 +158,9 @@ fn obtain_kernel(
                 .package
                 .clone()
                 .context("the pin names no kernel package: pass --headers DIR|DEB")?;
-            (store.tree(&package, None, repin)?, Some(package))
+            let tree = store.tree(&package, None, repin);
+            let tree = tree.context("without the pinned headers, pass --headers DIR|DEB")?;
+            (tree, Some(package))
         }
         Some(dir) if dir.is_dir() => (dir.to_path_buf(), None),
         Some(file) => {

@@ -126,7 +126,7 @@ impl Sources<'_> {
 pub(super) fn parsed(series: &str) -> Result<Version> {
     match Version::parse(series) {
         Some(version) => Ok(version),
-        None => bail!("{series:?} is no kernel series: 6.12"),
+        None => bail!("{series:?} is no kernel series, such as 6.12"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use super::qemu::Emulator;
 /// Memory in MB. The suite needs little; the initramfs is in it.
 const MEMORY: &str = "1024";
 
-/// How much of the kernel's last words is shown.
-const CONSOLE_SHOWN: u64 = 3000;
+/// How much of the last words is shown, the kernel's and the emulator's.
+const WORDS_SHOWN: u64 = 3000;
 
 /// What a machine is made of.
 pub(super) struct Machine<'a> {
@@ -67,27 +67,33 @@ impl Machine<'_> {
             }
         }
         let console = self.folder.join(format!("{}.console", self.name));
-        let mut child = self.start(&disks, &console)?;
+        // The emulator makes it, unless it fails before.
+        blank(console.clone(), 0)?;
+        let complaints = scratch.path().join("complaints");
+        let mut child = self.start(&disks, &console, &complaints)?;
         let end = listen(&mut child, self.limit, progress);
         // It has ended by itself, or must now.
         let _ = child.kill();
-        child.wait().context("cannot wait for the emulator")?;
+        let status = child.wait().context("cannot wait for the emulator")?;
         let (mut heard, end) = end?;
         heard.troubles.extend(troubles);
         let lost = complete(&mut heard.report, job, &end);
         if lost > 0 || end != End::Done {
-            let last = tail(&console).unwrap_or_default();
             heard.troubles.push(format!(
-                "{} ({lost} results are missing). The console's last words, from {}:\n{last}",
+                "{} ({lost} results are missing). {}{}",
                 end.text(self.limit),
-                console.display(),
+                emulators_end(&end, status, &tail(&complaints).unwrap_or_default()),
+                kernels_end(&console),
             ));
         }
         heard.took = start.elapsed();
         Ok(heard)
     }
 
-    fn start(&self, disks: &[PathBuf], console: &Path) -> Result<Child> {
+    /// Starts the emulator, which complains to the file `complaints`.
+    fn start(&self, disks: &[PathBuf], console: &Path, complaints: &Path) -> Result<Child> {
+        let complaints = File::create(complaints)
+            .with_context(|| format!("cannot make {}", complaints.display()))?;
         let mut command = self.emulator.command()?;
         if let Some(firmware) = self.kind.firmware {
             let firmware = self.emulator.file(firmware.as_ref())?;
@@ -130,7 +136,7 @@ impl Machine<'_> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(complaints)
             .spawn()
             .context("cannot start the emulator")
     }
@@ -204,6 +210,15 @@ enum End {
 }
 
 impl End {
+    /// Why there is no result.
+    fn why(&self) -> &'static str {
+        match self {
+            End::Done => "the machine forgot it",
+            End::Off => "the machine went off before",
+            End::TimedOut => "the machine took too long",
+        }
+    }
+
     fn text(&self, limit: Duration) -> String {
         match self {
             End::Done => "the machine forgot results".to_owned(),
@@ -211,6 +226,26 @@ impl End {
             End::TimedOut => format!("the machine took longer than {} s", limit.as_secs()),
         }
     }
+}
+
+/// What the emulator said and how it ended, if that was not its being ended here.
+fn emulators_end(end: &End, status: ExitStatus, complaints: &str) -> String {
+    let complaints = complaints.trim();
+    match end {
+        End::Off if !status.success() => format!("The emulator: {status}: {complaints}. "),
+        _ if !complaints.is_empty() => format!("The emulator said: {complaints}. "),
+        _ => String::new(),
+    }
+}
+
+/// What the kernel said last.
+fn kernels_end(console: &Path) -> String {
+    let last = tail(console).unwrap_or_default();
+    if last.trim().is_empty() {
+        return "The kernel said nothing".to_owned();
+    }
+    let console = console.display();
+    format!("The console's last words, from {console}:\n{last}")
 }
 
 /// Collects what the machine says on its second serial port, until it is off.
@@ -289,7 +324,7 @@ fn complete(report: &mut Report, job: &Job, end: &End) -> usize {
                     item: String::new(),
                     since: String::new(),
                     outcome: Outcome::Fail,
-                    detail: format!("no result: {end:?}"),
+                    detail: format!("no result: {}", end.why()),
                     ms: 0,
                 }
             }
@@ -303,7 +338,7 @@ fn complete(report: &mut Report, job: &Job, end: &End) -> usize {
 fn tail(path: &Path) -> Result<String> {
     let len = fs::metadata(path)?.len();
     let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(len.saturating_sub(CONSOLE_SHOWN)))?;
+    file.seek(SeekFrom::Start(len.saturating_sub(WORDS_SHOWN)))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -341,6 +376,27 @@ mod tests {
         };
         assert_eq!(complete(&mut heard.report, &job, &end), 1);
         assert_eq!(heard.report.count(Outcome::Fail), 1);
+        let detail = &heard.report.cases[0].detail;
+        assert_eq!(detail, "no result: the machine went off before");
+    }
+
+    #[test]
+    fn an_emulator_that_fails_is_quoted() {
+        let status = |script: &str| Command::new("sh").args(["-c", script]).status().unwrap();
+        let words = "qemu: no such kernel\n";
+        assert_eq!(
+            emulators_end(&End::Off, status("exit 1"), words),
+            "The emulator: exit status: 1: qemu: no such kernel. "
+        );
+        assert_eq!(emulators_end(&End::Off, status("exit 0"), ""), "");
+        // It was killed here.
+        let killed = status("kill -9 $$");
+        assert_eq!(emulators_end(&End::TimedOut, killed, ""), "");
+        let console = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(kernels_end(console.path()), "The kernel said nothing");
+        fs::write(console.path(), "Kernel panic").unwrap();
+        let said = kernels_end(console.path());
+        assert!(said.ends_with(":\nKernel panic"), "{said}");
     }
 
     #[test]

@@ -227,7 +227,8 @@ impl Session<'_> {
         let toolchain = Toolchain::prepare(arch, archive, &self.store);
         let toolchain = toolchain.map_err(Unprepared::Missing)?;
         let emulated = arch.machine.as_ref().map(|kind| -> Result<_> {
-            let emulator = Emulator::prepare(kind, archive, &self.store, self.warn)?;
+            let emulator =
+                Emulator::prepare(kind, archive, &self.store, self.warn).context("no emulator")?;
             Ok((kind, emulator, self.archives(kind)?))
         });
         let emulated = emulated.transpose().map_err(Unprepared::Missing)?;

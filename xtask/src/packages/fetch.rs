@@ -64,8 +64,7 @@ pub(crate) fn download(package: &Package, sites: &[String], to: &Path) -> Result
         }
     }
     bail!(
-        "none of apt's archives has {} with SHA-256 {}: put the file into the cache folder \
-         (target/headers), or for the kernel's headers pass --headers DIR|DEB; tried:{}",
+        "none of apt's archives has {} with SHA-256 {}; tried:{}",
         package.pool,
         package.sha256,
         if tried.is_empty() {

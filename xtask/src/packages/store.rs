@@ -77,7 +77,10 @@ impl Store<'_> {
         (self.progress)(&format!("downloading {}", package.file_name()));
         let part = self.scratch()?;
         let file = part.path().join(package.file_name());
-        fetch::download(package, &fetch::sites()?, &file)?;
+        fetch::download(package, &fetch::sites()?, &file).with_context(|| {
+            let (name, cache) = (package.file_name(), self.cache.display());
+            format!("cannot download {name}, which you may also put into {cache} yourself")
+        })?;
         verify(&file, package)?;
         fs::rename(&file, &cached)
             .with_context(|| format!("cannot move {} into place", cached.display()))?;
