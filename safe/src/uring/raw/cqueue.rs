@@ -397,6 +397,9 @@ impl<E: EntryMarker> Inner<E> {
         let position = index.first()?;
         // SAFETY: as in `take_all`.
         let (entry, slots) = unsafe { E::read(self.slot(position)) };
+        if E::MIXED && skip(entry.fields().1) {
+            return None;
+        }
         let answer = f(&entry)?;
         index.advance_to(position.wrapping_add(slots));
         index.publish_filled();
