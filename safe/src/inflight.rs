@@ -36,9 +36,9 @@ pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
 pub(crate) struct Table<R: 'static> {
-    /// A power of two of them, so that any index leads to one. Those from the capacity on are never used.
+    /// A power of two of them, so that any number leads to one. Those from the capacity on are never used.
     slots: Box<[Slot<R>]>,
-    /// Their number less one.
+    /// What makes any number the offset of a slot, in bytes.
     mask: usize,
     capacity: u32,
     /// The first free slot; null if there is none.
@@ -77,8 +77,10 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// would move the box that owns them.
     fn new(capacity: u32) -> Self {
         let count = capacity.next_power_of_two();
+        let mask = (count as usize - 1) * size_of::<Slot<R>>();
+        assert!(u32::try_from(mask).is_ok(), "more slots than keys");
         let slots = (0..count).map(|index| Slot {
-            index,
+            offset: index * size_of::<Slot<R>>() as u32,
             generation: Cell::new(0),
             next: Cell::new(ptr::null()),
             table: Cell::new(ptr::null()),
@@ -94,7 +96,7 @@ impl<R: Copy + Default + 'static> Table<R> {
         });
         Self {
             slots: slots.collect(),
-            mask: count as usize - 1,
+            mask,
             capacity,
             free: Cell::new(ptr::null()),
             used: Cell::new(0),
@@ -516,8 +518,9 @@ impl<'table, R: Copy + 'static> Slots<'table, R> {
     /// The slot may be free, if a completion names the key that its next operation will have.
     #[inline]
     pub(crate) fn find(self, key: Key) -> Option<&'table Slot<R>> {
-        // SAFETY: the mask is the number of slots less one.
-        let slot = unsafe { self.all.get_unchecked(key.index() as usize & self.mask) };
+        let offset = key.offset() as usize & self.mask;
+        // SAFETY: masked, it is a multiple of the size of a slot, which is a power of two, and that of the last one at most.
+        let slot = unsafe { &*self.all.as_ptr().byte_add(offset) };
         (slot.key() == key).then_some(slot)
     }
 }
