@@ -466,20 +466,22 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
 #[inline]
 pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     slots: Slots<'table, Cqe>,
-    completion: &C,
+    completion: &cqueue::Filled<C>,
 ) -> Option<&'table Slot<Cqe>> {
     let slot = slots.find(Key(completion.user_data()))?;
-    let simple = slot.phase() == Phase::Tagged && is_plain(completion);
+    let simple = slot.phase() == Phase::Tagged && completion.flags() & SPECIAL == 0;
     simple.then(|| {
-        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, &completion.read()));
         slot
     })
 }
 
+/// What says that a completion is not the final one, or names a buffer, so that there is something to note.
+const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
+
 /// Whether it is final, and names no buffer, so that there is nothing to note.
 #[inline]
 fn is_plain<C: cqueue::EntryMarker>(completion: &C) -> bool {
-    const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
     completion.word() & Cqe::word_of_flags(SPECIAL) == 0
 }
 

@@ -471,7 +471,10 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
 
     /// Takes the first completion out of the queue if `f` gives an answer to it.
     #[inline]
-    pub(crate) fn take_first_if<T>(&mut self, f: impl FnOnce(&C) -> Option<T>) -> Option<T> {
+    pub(crate) fn take_first_if<T>(
+        &mut self,
+        f: impl FnOnce(&cqueue::Filled<C>) -> Option<T>,
+    ) -> Option<T> {
         // SAFETY: the queue is this ring's, which is borrowed exclusively.
         unsafe { self.cq.take_first_if(self.core.cq_local(), f) }
     }
