@@ -237,13 +237,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ) -> Result<NonNull<Slot<Cqe>>, Rejected<T>> {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
-        let slot = match self.raw.has_room() {
-            true => table.reserve(),
-            false => None,
-        };
+        let places = self
+            .raw
+            .room()
+            .and_then(|position| Some((position, table.reserve()?)));
         // Nothing can panic before it is placed or given back; so nothing need be ready to drop it.
         let operation = ManuallyDrop::new(operation);
-        let Some(slot) = slot else {
+        let Some((position, slot)) = places else {
             let reason = self.why_rejected();
             return Err(Rejected::new(reason, ManuallyDrop::into_inner(operation)));
         };
@@ -254,7 +254,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         // SAFETY: by the caller's promise, and because the operation now lies in the table, which keeps it
         // until its final completion has come. There was room just now.
         unsafe {
-            self.raw.push_reserved(|entry| {
+            self.raw.push_reserved(position, |entry| {
                 prepare(operation, entry);
                 entry.set_user_data(slot.key().0);
             });
