@@ -378,7 +378,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 
     /// Has the kernel take entries out of a full queue.
     fn make_room(&mut self) -> io::Result<()> {
-        let (submitter, ..) = self.raw.split();
+        let submitter = self.raw.submitter();
         let answer = match submitter.submit() {
             Ok(_) if self.setup.params().is_setup_sqpoll() => submitter.squeue_wait(),
             answer => answer,
@@ -432,7 +432,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 }
 
-/// Keeps the event that a slot has for who asks for the next one.
+/// Keeps the event that a slot has for who asks for the next one. No completion may be known then that has not been taken:
+/// see `Ring::first_event`.
 pub(super) fn keep(table: &Table<Cqe>, slot: &Slot<Cqe>) {
     let completion = slot.completion();
     table.push_event(Kept {

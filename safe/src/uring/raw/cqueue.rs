@@ -435,9 +435,6 @@ impl<E: EntryMarker> Inner<E> {
         f: impl FnOnce(&Filled<E>) -> Option<T>,
     ) -> Option<T> {
         let index = Consumer::<_>::new(local, self.head, self.tail);
-        if index.first().is_none() {
-            index.refresh();
-        }
         let position = index.first()?;
         // The kernel has filled this slot and leaves it alone until the shared head has passed it.
         let filled = Filled(self.slot(position), PhantomData);
@@ -448,6 +445,14 @@ impl<E: EntryMarker> Inner<E> {
         index.advance_to(position.wrapping_add(filled.slots()));
         index.publish_filled();
         Some(answer)
+    }
+
+    /// See [`IoUring::see`](super::IoUring::see); `local` is the ring's, and nobody else uses it.
+    #[inline]
+    pub(crate) fn see(&self, local: &CqLocal) -> bool {
+        let index = Consumer::<_>::new(local, self.head, self.tail);
+        index.refresh();
+        index.first().is_some()
     }
 
     #[inline]

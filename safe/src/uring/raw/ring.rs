@@ -469,7 +469,18 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         unsafe { self.cq.take_all(self.core.cq_local(), f) };
     }
 
-    /// Takes the first completion out of the queue if `f` gives an answer to it.
+    /// Learns which completions the kernel has posted. Answers whether any are known that were not taken.
+    #[inline]
+    pub(crate) fn see(&mut self) -> bool {
+        self.cq.see(self.core.cq_local())
+    }
+
+    /// Forgets the completions that are known and were not taken, until the next look.
+    pub(crate) fn unsee(&mut self) {
+        self.core.cq_local().unsee();
+    }
+
+    /// Takes the first completion out of the queue if it is known, and `f` gives an answer to it.
     #[inline]
     pub(crate) fn take_first_if<T>(
         &mut self,
