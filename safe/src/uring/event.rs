@@ -262,6 +262,8 @@ impl Event<'_> {
 }
 
 impl Drop for Event<'_> {
+    // So that an event that is taken need not lie in memory, in case it had to be dropped.
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: the completion is the slot's, and was not taken.
         unsafe {
