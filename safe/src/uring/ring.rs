@@ -332,18 +332,36 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
     }
 
-    /// Submits what is queued, and the cancellations that are due, and waits for `want` completions.
+    /// Submits what is queued, and the cancellations that are due, and waits for `want` completions. A signal does not
+    /// interrupt it.
+    #[inline]
     pub(super) fn enter(&mut self, want: usize) -> io::Result<usize> {
-        loop {
-            self.make_ready(want)?;
-            if self.past.is_some() && want > 0 {
-                return self.enter_past_drains(want);
-            }
-            match self.raw.submit_and_wait(want) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        match self.enter_once(want) {
+            Err(error) => self.enter_again(error, want),
+            answer => answer,
+        }
+    }
+
+    /// As [`enter`](Self::enter), after a try that has failed.
+    #[cold]
+    fn enter_again(&mut self, mut error: io::Error, want: usize) -> io::Result<usize> {
+        while error.kind() == io::ErrorKind::Interrupted {
+            match self.enter_once(want) {
+                Err(next) => error = next,
                 answer => return answer,
             }
         }
+        Err(error)
+    }
+
+    /// As [`enter`](Self::enter), but a signal may interrupt it.
+    #[inline]
+    fn enter_once(&mut self, want: usize) -> io::Result<usize> {
+        self.make_ready(want)?;
+        if self.past.is_some() && want > 0 {
+            return self.enter_past_drains(want);
+        }
+        self.raw.submit_and_wait(want)
     }
 
     /// Does what is due before the kernel is entered.
