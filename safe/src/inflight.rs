@@ -84,7 +84,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             generation: Cell::new(0),
             next: Cell::new(ptr::null()),
             table: Cell::new(ptr::null()),
-            phase: Cell::new(Phase::Free),
+            phase: Cell::new(Phase::Idle),
             scoped: Cell::new(false),
             shape: Cell::new(0),
             begun: Cell::new(false),
@@ -194,8 +194,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// The slot holds a `T` whose final completion has been taken, and the caller is the only one who may
-    /// take it.
+    /// The slot is [idle](Phase::Idle), and holds a `T` whose final completion has been taken; the caller is the only one
+    /// who may take it.
     #[inline]
     pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
@@ -207,11 +207,11 @@ impl<R: Copy + Default + 'static> Table<R> {
 
     /// # Safety
     ///
-    /// The slot is in use, its payload was read or is to be leaked, and nobody uses it any more.
+    /// The slot is in use, and [idle](Phase::Idle); its payload was read or is to be leaked, and nobody uses it any more.
     #[inline]
     unsafe fn free(&self, slot: &Slot<R>) {
+        debug_assert_eq!(slot.phase(), Phase::Idle);
         self.used.set(self.used.get() - 1);
-        slot.phase.set(Phase::Free);
         slot.generation.set(slot.generation.get().wrapping_add(1));
         self.put_back(slot);
     }
@@ -241,11 +241,11 @@ impl<R: Copy + Default + 'static> Table<R> {
             return;
         }
         // The slot is nobody's while the user's code runs, and free afterwards, also if that panics.
+        slot.end(Phase::Idle);
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
             unsafe { self.free(slot) }
         });
-        slot.phase.set(Phase::Ended);
         // SAFETY: as above.
         unsafe { (vtable.discard)(slot.payload(), completion, true) };
     }
@@ -256,9 +256,10 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// As for [`take`](Self::take), of whatever type.
+    /// As for [`take`](Self::take), of whatever type, and in whatever phase.
     #[cold]
     pub(crate) unsafe fn forget(&self, slot: &Slot<R>) {
+        slot.end(Phase::Idle);
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
             unsafe { self.free(slot) }
@@ -296,7 +297,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             Phase::Ended => self.let_go_of_items(slot, cancel),
             #[cfg(feature = "uring")]
             Phase::TaggedHalfway => {}
-            Phase::Free | Phase::Orphan | Phase::Tagged | Phase::Ready => {}
+            Phase::Idle | Phase::Orphan | Phase::Tagged => {}
         }
     }
 
@@ -482,7 +483,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// No operation that borrows from a scope is in flight, and its handles are not used any more.
     pub(crate) unsafe fn sweep(&self) {
         for slot in &self.slots {
-            if slot.scoped.get() && slot.phase() != Phase::Free {
+            if slot.scoped.get() && slot.phase() != Phase::Idle {
                 // SAFETY: by the caller's promise.
                 unsafe { self.let_go(slot, false) };
             }

@@ -553,11 +553,11 @@ fn end(table: &Table<Completion>, key: Key, completion: Completion) {
     match slot.phase() {
         Phase::Awaited => slot.finish(Phase::Done, completion),
         Phase::Tagged => {
-            slot.finish(Phase::Ready, completion);
+            slot.finish(Phase::Idle, completion);
             table.push_event(kept);
         }
         Phase::Orphan => {
-            slot.end(Phase::Ready);
+            slot.end(Phase::Idle);
             table.push_disposal(kept);
         }
         _ => {}

@@ -36,8 +36,10 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// Nothing. Its payload is not initialised.
-    Free,
+    /// Nothing is in flight, and there is no handle. The slot is free, or reserved, or the final completion of its
+    /// operation is kept, as an event or to be disposed of: whoever has that knows. It need not be told apart, so that
+    /// an event which is taken leaves the phase as it is.
+    Idle,
     /// In flight, and a handle waits for the result.
     Awaited,
     /// As `Awaited`, after a completion that was not the final one.
@@ -52,8 +54,6 @@ pub(crate) enum Phase {
     /// As `Tagged`, after a completion that was not the final one of a single result.
     #[cfg(feature = "uring")]
     TaggedHalfway,
-    /// The final completion has come, and is kept as an event or to be disposed of.
-    Ready,
     /// In flight, many completions are to come, and a handle takes them.
     #[cfg(feature = "uring")]
     Stream,
@@ -67,7 +67,7 @@ impl Phase {
             Self::Awaited | Self::Orphan | Self::Tagged => true,
             #[cfg(feature = "uring")]
             Self::Halfway | Self::TaggedHalfway | Self::Stream => true,
-            Self::Free | Self::Done | Self::Ready | Self::Ended => false,
+            Self::Idle | Self::Done | Self::Ended => false,
         }
     }
 }
@@ -234,7 +234,8 @@ impl<R: Copy + 'static> Slot<R> {
         self.completion.set(completion);
     }
 
-    /// Ends an operation whose final completion is kept elsewhere.
+    /// Ends an operation whose final completion is kept elsewhere, or taken.
+    #[inline]
     pub(crate) fn end(&self, phase: Phase) {
         self.phase.set(phase);
     }

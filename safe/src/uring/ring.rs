@@ -475,7 +475,7 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
         return None;
     }
     if phase == Phase::Tagged && is_plain(completion) {
-        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        slot.finish_with(Phase::Idle, |kept| Cqe::keep(kept, completion));
         return Some(slot);
     }
     sort_others(table, slot, Cqe::of(completion))
@@ -490,7 +490,7 @@ pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     let slot = slots.find(Key(completion.user_data()))?;
     let simple = slot.phase() == Phase::Tagged && completion.flags() & SPECIAL == 0;
     simple.then(|| {
-        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, &completion.read()));
+        slot.finish_with(Phase::Idle, |kept| Cqe::keep(kept, &completion.read()));
         slot
     })
 }
@@ -511,7 +511,7 @@ fn sort_others<'table>(
     slot: &'table Slot<Cqe>,
     mut completion: Cqe,
 ) -> Option<&'table Slot<Cqe>> {
-    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Free {
+    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Idle {
         // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
         unsafe { slot.note(&mut completion) };
     }
@@ -538,12 +538,12 @@ fn sort_others<'table>(
             }
         }
         Phase::Tagged | Phase::TaggedHalfway => {
-            slot.finish(if last { Phase::Ready } else { Phase::Tagged }, completion);
+            slot.finish(if last { Phase::Idle } else { Phase::Tagged }, completion);
             return Some(slot);
         }
         Phase::Orphan => {
             if last {
-                slot.end(Phase::Ready);
+                slot.end(Phase::Idle);
             }
             table.push_disposal(Kept {
                 key: slot.key(),
@@ -552,7 +552,7 @@ fn sort_others<'table>(
             });
         }
         // The kernel posts no completion after the final one, nor without an operation.
-        Phase::Done | Phase::Ended | Phase::Ready | Phase::Free => {}
+        Phase::Done | Phase::Ended | Phase::Idle => {}
     }
     None
 }
