@@ -36,9 +36,9 @@ pub(crate) use stored::{Stored, Typed, Vtable, at, read};
 
 /// The table.
 pub(crate) struct Table<R: 'static> {
-    /// A power of two of them, so that any index leads to one. Those from the capacity on are never used.
+    /// A power of two of them, so that any number leads to one. Those from the capacity on are never used.
     slots: Box<[Slot<R>]>,
-    /// Their number less one.
+    /// What makes any number the offset of a slot, in bytes.
     mask: usize,
     capacity: u32,
     /// The first free slot; null if there is none.
@@ -77,12 +77,14 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// would move the box that owns them.
     fn new(capacity: u32) -> Self {
         let count = capacity.next_power_of_two();
+        let mask = (count as usize - 1) * size_of::<Slot<R>>();
+        assert!(u32::try_from(mask).is_ok(), "more slots than keys");
         let slots = (0..count).map(|index| Slot {
-            index,
+            offset: index * size_of::<Slot<R>>() as u32,
             generation: Cell::new(0),
             next: Cell::new(ptr::null()),
             table: Cell::new(ptr::null()),
-            phase: Cell::new(Phase::Free),
+            phase: Cell::new(Phase::Idle),
             scoped: Cell::new(false),
             shape: Cell::new(0),
             begun: Cell::new(false),
@@ -94,7 +96,7 @@ impl<R: Copy + Default + 'static> Table<R> {
         });
         Self {
             slots: slots.collect(),
-            mask: count as usize - 1,
+            mask,
             capacity,
             free: Cell::new(ptr::null()),
             used: Cell::new(0),
@@ -192,8 +194,8 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// The slot holds a `T` whose final completion has been taken, and the caller is the only one who may
-    /// take it.
+    /// The slot is [idle](Phase::Idle), and holds a `T` whose final completion has been taken; the caller is the only one
+    /// who may take it.
     #[inline]
     pub(crate) unsafe fn take<T>(&self, slot: &Slot<R>) -> T {
         // SAFETY: by the caller's promise.
@@ -205,11 +207,11 @@ impl<R: Copy + Default + 'static> Table<R> {
 
     /// # Safety
     ///
-    /// The slot is in use, its payload was read or is to be leaked, and nobody uses it any more.
+    /// The slot is in use, and [idle](Phase::Idle); its payload was read or is to be leaked, and nobody uses it any more.
     #[inline]
     unsafe fn free(&self, slot: &Slot<R>) {
+        debug_assert_eq!(slot.phase(), Phase::Idle);
         self.used.set(self.used.get() - 1);
-        slot.phase.set(Phase::Free);
         slot.generation.set(slot.generation.get().wrapping_add(1));
         self.put_back(slot);
     }
@@ -239,11 +241,11 @@ impl<R: Copy + Default + 'static> Table<R> {
             return;
         }
         // The slot is nobody's while the user's code runs, and free afterwards, also if that panics.
+        slot.end(Phase::Idle);
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
             unsafe { self.free(slot) }
         });
-        slot.phase.set(Phase::Ended);
         // SAFETY: as above.
         unsafe { (vtable.discard)(slot.payload(), completion, true) };
     }
@@ -254,9 +256,10 @@ impl<R: Copy + Default + 'static> Table<R> {
     ///
     /// # Safety
     ///
-    /// As for [`take`](Self::take), of whatever type.
+    /// As for [`take`](Self::take), of whatever type, and in whatever phase.
     #[cold]
     pub(crate) unsafe fn forget(&self, slot: &Slot<R>) {
+        slot.end(Phase::Idle);
         let _free = OnDrop(|| {
             // SAFETY: as above: the operation was dropped where it lies.
             unsafe { self.free(slot) }
@@ -294,7 +297,7 @@ impl<R: Copy + Default + 'static> Table<R> {
             Phase::Ended => self.let_go_of_items(slot, cancel),
             #[cfg(feature = "uring")]
             Phase::TaggedHalfway => {}
-            Phase::Free | Phase::Orphan | Phase::Tagged | Phase::Ready => {}
+            Phase::Idle | Phase::Orphan | Phase::Tagged => {}
         }
     }
 
@@ -480,7 +483,7 @@ impl<R: Copy + Default + 'static> Table<R> {
     /// No operation that borrows from a scope is in flight, and its handles are not used any more.
     pub(crate) unsafe fn sweep(&self) {
         for slot in &self.slots {
-            if slot.scoped.get() && slot.phase() != Phase::Free {
+            if slot.scoped.get() && slot.phase() != Phase::Idle {
                 // SAFETY: by the caller's promise.
                 unsafe { self.let_go(slot, false) };
             }
@@ -516,8 +519,9 @@ impl<'table, R: Copy + 'static> Slots<'table, R> {
     /// The slot may be free, if a completion names the key that its next operation will have.
     #[inline]
     pub(crate) fn find(self, key: Key) -> Option<&'table Slot<R>> {
-        // SAFETY: the mask is the number of slots less one.
-        let slot = unsafe { self.all.get_unchecked(key.index() as usize & self.mask) };
+        let offset = key.offset() as usize & self.mask;
+        // SAFETY: masked, it is a multiple of the size of a slot, which is a power of two, and that of the last one at most.
+        let slot = unsafe { &*self.all.as_ptr().byte_add(offset) };
         (slot.key() == key).then_some(slot)
     }
 }

@@ -289,6 +289,31 @@ fn events_come_with_their_tags_and_types() -> io::Result<()> {
 }
 
 #[test]
+fn what_is_kept_comes_before_what_is_in_the_queue() -> io::Result<()> {
+    let mut ring = Ring::new(8)?;
+    for round in 0..3 {
+        for tag in 0..2 {
+            ring.push_tagged(op::Nop::new(), tag)?;
+        }
+        ring.submit()?;
+        assert_eq!(ring.poll()?, 2);
+        for tag in 2..4 {
+            ring.push_tagged(op::Nop::new(), tag)?;
+        }
+        ring.submit()?;
+        for tag in 0..4 {
+            let event = match round {
+                0 => ring.next_event()?,
+                _ => ring.try_next_event()?.expect("one is left"),
+            };
+            assert_eq!(event.tag(), tag);
+            drop(event);
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn events_are_kept_while_a_ticket_is_waited_for() -> io::Result<()> {
     let dropped = Rc::new(Cell::new(0));
     let mut ring = Ring::new(8)?;

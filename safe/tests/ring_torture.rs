@@ -20,7 +20,7 @@ use std::thread;
 
 use safe::uring::op::{self, Cqe, Entry, Multishot, Operation};
 use safe::uring::raw::{cqueue, opcode, squeue, types};
-use safe::uring::{Reason, Ring, Ticket, WaitError};
+use safe::uring::{Reason, Ring, SetupBuilder, Ticket, WaitError};
 use stalled::{LEN, Stalled, Witness};
 
 /// An operation that a worker does, and not the system call that submits it.
@@ -266,6 +266,54 @@ fn a_forgotten_event_does_not_come_again() {
     assert_eq!(ring.len(), 2, "those forgotten keep their places");
 }
 
+/// A NOP whose completion has 32 bytes: since Linux 6.18.
+struct Wide;
+
+// SAFETY: the entry names no memory.
+unsafe impl Operation for Wide {
+    const OPCODE: u8 = opcode::Nop::CODE;
+
+    type Output = Cqe;
+
+    fn prepare(&mut self, entry: &mut Entry) {
+        *entry = opcode::Nop::new().build();
+        entry
+            .as_raw_mut()
+            .set_nop_flags(uring_sys::IORING_NOP_CQE32);
+    }
+
+    unsafe fn complete(self, cqe: Cqe) -> Cqe {
+        cqe
+    }
+}
+
+#[test]
+fn a_gap_in_the_queue_is_no_completion() {
+    let mut ring = SetupBuilder::<squeue::Entry, cqueue::EntryMixed>::new()
+        .completions(4)
+        .build(4)
+        .unwrap();
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    // The first key of all is 0, as is the user data of what the kernel fills a gap with.
+    ring.push_tagged(op::Read::new(reader, vec![0; 4]), 7)
+        .unwrap();
+    for _ in 0..8 {
+        ring.push_tagged(op::Nop::new(), 1).unwrap();
+        ring.push_tagged(Wide, 2).unwrap();
+        let event = ring.next_event().unwrap();
+        assert_eq!(event.tag(), 1);
+        event.take::<op::Nop>().unwrap().unwrap();
+        let event = ring.next_event().unwrap();
+        assert_eq!(event.tag(), 2);
+        assert_eq!(event.take::<Wide>().unwrap().result, 0);
+    }
+    writer.write_all(b"late").unwrap();
+    let event = ring.next_event().unwrap();
+    assert_eq!(event.tag(), 7);
+    let done = event.take::<op::Read<UnixStream, Vec<u8>>>().unwrap();
+    assert_eq!((done.result, done.buf), (Ok(4), b"late".to_vec()));
+}
+
 /// Pushes when there is room: a kernel thread makes that when it likes.
 fn push<O: Operation + 'static>(ring: &mut Ring, mut operation: O) -> Ticket<O> {
     loop {
@@ -390,13 +438,17 @@ fn a_panic_in_a_drop_loses_no_event() {
     let ends = Ends(reader.into(), || panic!("in a drop"));
     ring.push(op::Read::new(ends, vec![0; 1])).unwrap().detach();
     ring.push_tagged(op::Nop::new(), 5).unwrap();
+    ring.push_tagged(op::Nop::new(), 6).unwrap();
     writer.write_all(b"x").unwrap();
     ring.submit().unwrap();
     let caught = panic::catch_unwind(AssertUnwindSafe(|| ring.next_event().map(drop)));
     assert!(caught.is_err());
-    let event = ring.try_next_event().unwrap().expect("the event is kept");
-    assert_eq!(event.tag(), 5);
-    event.take::<op::Nop>().unwrap().unwrap();
+    // The first is kept, and the second in the queue.
+    for tag in [5, 6] {
+        let event = ring.try_next_event().unwrap().expect("one is left");
+        assert_eq!(event.tag(), tag);
+        event.take::<op::Nop>().unwrap().unwrap();
+    }
     assert!(ring.is_empty());
 }
 

@@ -188,6 +188,12 @@ impl Context {
         Ok(unsafe { Ticket::new(slot) })
     }
 
+    /// The request of the slot that a key is of.
+    #[inline]
+    fn iocb(&self, key: Key) -> *mut Iocb {
+        self.iocbs[Slot::<Completion>::index_of(key)].get()
+    }
+
     /// Queues an operation that is completed on `terms`, and answers its slot.
     ///
     /// # Safety
@@ -213,7 +219,7 @@ impl Context {
         // SAFETY: the operation was placed there just now; nobody else knows of it.
         let request = unsafe { (*inflight::at::<O>(slot.payload())).prepare() };
         let key = slot.key();
-        let iocb = self.iocbs[key.index() as usize].get();
+        let iocb = self.iocb(key);
         // SAFETY: the slot was free, so no request of it is queued. One that is being cancelled is not used after
         // the system call.
         unsafe { iocb.write(request.data(key.0)) };
@@ -495,7 +501,7 @@ impl Context {
         if !self.table().find(key).is_some_and(Slot::is_in_flight) {
             return Cancel::TooLate;
         }
-        match self.raw.cancel(self.iocbs[key.index() as usize].get()) {
+        match self.raw.cancel(self.iocb(key)) {
             Ok(raw::Cancel::EventFollows) => Cancel::ResultFollows,
             // An error would say that the request cannot be read.
             Ok(raw::Cancel::NotCancelled) | Err(_) => Cancel::TooLate,
@@ -547,11 +553,11 @@ fn end(table: &Table<Completion>, key: Key, completion: Completion) {
     match slot.phase() {
         Phase::Awaited => slot.finish(Phase::Done, completion),
         Phase::Tagged => {
-            slot.finish(Phase::Ready, completion);
+            slot.finish(Phase::Idle, completion);
             table.push_event(kept);
         }
         Phase::Orphan => {
-            slot.end(Phase::Ready);
+            slot.end(Phase::Idle);
             table.push_disposal(kept);
         }
         _ => {}

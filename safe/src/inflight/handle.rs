@@ -84,6 +84,7 @@ impl<O: Stored<R>, R: Copy + Default + 'static> Handle<O, R> {
         debug_assert!(self.is_done());
         let handle = ManuallyDrop::new(self);
         let slot = handle.slot();
+        slot.end(Phase::Idle);
         // SAFETY: the slot in use keeps the table.
         let table = unsafe { Shared::of(slot).get() };
         // SAFETY: the final completion has come; the slot holds an `O`, and the handle was the only one to take it.

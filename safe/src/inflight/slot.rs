@@ -11,22 +11,23 @@ use super::pool::List;
 use super::pool::NONE;
 use super::stored::{INLINE, Stored, Typed, Vtable, write};
 
-/// What the kernel is told, so that the completion finds its slot: its index, and how many operations the
-/// slot had before.
+/// What the kernel is told, so that the completion finds its slot: where that lies in the table, in bytes, and how many
+/// operations the slot had before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key(pub(crate) u64);
 
 impl Key {
-    /// An index that no slot has: for completions that nobody waits for.
+    /// Where no slot lies: for completions that nobody waits for.
     #[cfg(feature = "uring")]
     pub(crate) const NOBODY: Self = Self(u32::MAX as u64);
 
-    /// An index that no slot has: for what is sent from ring to ring.
+    /// Where no slot lies: for what is sent from ring to ring.
     #[cfg(feature = "uring")]
     pub(crate) const MESSAGE: u32 = u32::MAX - 1;
 
+    /// Where the slot lies in the table, in bytes.
     #[inline]
-    pub(crate) fn index(self) -> u32 {
+    pub(crate) fn offset(self) -> u32 {
         self.0 as u32
     }
 }
@@ -35,8 +36,10 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// Nothing. Its payload is not initialised.
-    Free,
+    /// Nothing is in flight, and there is no handle. The slot is free, or reserved, or the final completion of its
+    /// operation is kept, as an event or to be disposed of: whoever has that knows. It need not be told apart, so that
+    /// an event which is taken leaves the phase as it is.
+    Idle,
     /// In flight, and a handle waits for the result.
     Awaited,
     /// As `Awaited`, after a completion that was not the final one.
@@ -51,8 +54,6 @@ pub(crate) enum Phase {
     /// As `Tagged`, after a completion that was not the final one of a single result.
     #[cfg(feature = "uring")]
     TaggedHalfway,
-    /// The final completion has come, and is kept as an event or to be disposed of.
-    Ready,
     /// In flight, many completions are to come, and a handle takes them.
     #[cfg(feature = "uring")]
     Stream,
@@ -66,17 +67,17 @@ impl Phase {
             Self::Awaited | Self::Orphan | Self::Tagged => true,
             #[cfg(feature = "uring")]
             Self::Halfway | Self::TaggedHalfway | Self::Stream => true,
-            Self::Free | Self::Done | Self::Ready | Self::Ended => false,
+            Self::Idle | Self::Done | Self::Ended => false,
         }
     }
 }
 
-/// A slot. Its size is a power of two, so that finding one takes no multiplication.
+/// A slot. Its size is a power of two, so that a mask makes any number the offset of one.
 #[repr(C, align(512))]
 pub(crate) struct Slot<R: 'static> {
-    /// Where it lies in the table. With the generation it is the key of the operation, or of the next one while
+    /// Where it lies in the table, in bytes. With the generation it is the key of the operation, or of the next one while
     /// the slot is free.
-    pub(super) index: u32,
+    pub(super) offset: u32,
     /// How often the slot was freed.
     pub(super) generation: Cell<u32>,
     /// While the slot is free, the next free one; null if it is the last.
@@ -108,7 +109,14 @@ impl<R: Copy + 'static> Slot<R> {
     /// What the kernel knows its operation by.
     #[inline]
     pub(crate) fn key(&self) -> Key {
-        Key(u64::from(self.index) | u64::from(self.generation.get()) << 32)
+        Key(u64::from(self.offset) | u64::from(self.generation.get()) << 32)
+    }
+
+    /// Which of the table's slots a key is of.
+    #[cfg(feature = "aio")]
+    #[inline]
+    pub(crate) fn index_of(key: Key) -> usize {
+        key.offset() as usize / size_of::<Self>()
     }
 
     /// The table that the slot is of.
@@ -226,7 +234,8 @@ impl<R: Copy + 'static> Slot<R> {
         self.completion.set(completion);
     }
 
-    /// Ends an operation whose final completion is kept elsewhere.
+    /// Ends an operation whose final completion is kept elsewhere, or taken.
+    #[inline]
     pub(crate) fn end(&self, phase: Phase) {
         self.phase.set(phase);
     }

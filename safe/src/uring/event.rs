@@ -122,7 +122,11 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         Ok(slot.map(|slot| Event { slot }))
     }
 
-    /// The event that the first completion is, if it is a simple one and none is kept.
+    /// The event that the first completion is, if that is known, and a simple one.
+    ///
+    /// What is kept comes first, but is not looked for here: while an event is kept, no completion is known.
+    /// [`reap`](Self::reap) takes all that there are, [`find_event`](Self::find_event) looks for more when nothing is
+    /// kept, and has them forgotten if it keeps what it found.
     #[inline]
     fn first_event<'table>(&mut self) -> Option<&'table Slot<Cqe>> {
         if broken("twice") {
@@ -130,23 +134,27 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
         // SAFETY: the ring is the table's owner; the caller binds the answer to it.
         let table = unsafe { self.shared().get() };
-        if table.has_events() {
-            return None;
-        }
-        self.raw
-            .take_first_if(|completion| direct(table.slots(), completion))
+        self.raw.take_first_if(|completion| {
+            debug_assert!(!table.has_events(), "an event is overtaken");
+            direct(table.slots(), completion)
+        })
     }
 
+    /// The next event, where the first completion is none, or not known.
+    // Apart, so that taking an event that is there is small.
     #[inline(never)]
     fn wait_for_event<'table>(&mut self) -> io::Result<&'table Slot<Cqe>> {
         loop {
-            if let Some(slot) = self.find_event() {
-                return Ok(slot);
+            if self.table().has_events() || self.raw.see() {
+                if let Some(slot) = self.first_event().or_else(|| self.find_event()) {
+                    return Ok(slot);
+                }
             }
             self.wait_for_completion()?;
         }
     }
 
+    /// The oldest event that is kept, or else the first that is in the queue.
     fn find_event<'table>(&mut self) -> Option<&'table Slot<Cqe>> {
         // SAFETY: the ring is the table's owner; the caller binds the answer to it.
         let table = unsafe { self.shared().get() };
@@ -175,6 +183,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         // kept for who asks next.
         if let Some(slot) = found {
             keep(table, slot);
+            self.raw.unsee();
         }
         table.dispose();
         // Nothing was kept before.
@@ -253,6 +262,8 @@ impl Event<'_> {
 }
 
 impl Drop for Event<'_> {
+    // So that an event that is taken need not lie in memory, in case it had to be dropped.
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: the completion is the slot's, and was not taken.
         unsafe {

@@ -1,7 +1,7 @@
 //! Messages from ring to ring.
 //!
 //! A message is a completion whose user data the sender chooses. So that none can ever pass for the completion of
-//! an operation, the key in it has an index that no slot has.
+//! an operation, the key in it names a place where no slot lies.
 //!
 //! A file that is passed lies in an automatic slot of the receiver's table, of which the completion tells. Until the
 //! receiver takes it the slot has no handle, and the kernel does not use it for another file; what is never taken is
@@ -21,7 +21,7 @@ use super::{FixedFd, Ring};
 use crate::broken::broken;
 use crate::inflight::{Kept, Key, Table};
 
-/// An index that no slot has: for files that are passed from ring to ring.
+/// Where no slot lies: for files that are passed from ring to ring.
 const FILE: u32 = Key::MESSAGE - 1;
 
 /// What has come from other rings, and was met while the other kind was looked for.
@@ -36,7 +36,7 @@ pub(super) struct Inbox {
 #[cold]
 pub(super) fn keep<C: cqueue::EntryMarker>(table: &Table<Cqe>, completion: &C) -> bool {
     let key = Key(completion.user_data());
-    let is_one = matches!(key.index(), Key::MESSAGE | FILE);
+    let is_one = matches!(key.offset(), Key::MESSAGE | FILE);
     if is_one {
         table.push_message(Kept {
             key,
@@ -204,7 +204,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }) = self.table().pop_message()
         {
             let (high, low) = ((key.0 >> 32) as u32, completion.result as u32);
-            if key.index() == FILE {
+            if key.offset() == FILE {
                 self.inbox.files.push_back((low, high));
             } else {
                 let message = u64::from(high) << 32 | u64::from(low);

@@ -237,13 +237,13 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     ) -> Result<NonNull<Slot<Cqe>>, Rejected<T>> {
         // SAFETY: the ring is the table's owner.
         let table = unsafe { self.table.get() };
-        let slot = match self.raw.has_room() {
-            true => table.reserve(),
-            false => None,
-        };
+        let places = self
+            .raw
+            .room()
+            .and_then(|position| Some((position, table.reserve()?)));
         // Nothing can panic before it is placed or given back; so nothing need be ready to drop it.
         let operation = ManuallyDrop::new(operation);
-        let Some(slot) = slot else {
+        let Some((position, slot)) = places else {
             let reason = self.why_rejected();
             return Err(Rejected::new(reason, ManuallyDrop::into_inner(operation)));
         };
@@ -254,7 +254,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         // SAFETY: by the caller's promise, and because the operation now lies in the table, which keeps it
         // until its final completion has come. There was room just now.
         unsafe {
-            self.raw.push_reserved(|entry| {
+            self.raw.push_reserved(position, |entry| {
                 prepare(operation, entry);
                 entry.set_user_data(slot.key().0);
             });
@@ -332,18 +332,36 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         }
     }
 
-    /// Submits what is queued, and the cancellations that are due, and waits for `want` completions.
+    /// Submits what is queued, and the cancellations that are due, and waits for `want` completions. A signal does not
+    /// interrupt it.
+    #[inline]
     pub(super) fn enter(&mut self, want: usize) -> io::Result<usize> {
-        loop {
-            self.make_ready(want)?;
-            if self.past.is_some() && want > 0 {
-                return self.enter_past_drains(want);
-            }
-            match self.raw.submit_and_wait(want) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        match self.enter_once(want) {
+            Err(error) => self.enter_again(error, want),
+            answer => answer,
+        }
+    }
+
+    /// As [`enter`](Self::enter), after a try that has failed.
+    #[cold]
+    fn enter_again(&mut self, mut error: io::Error, want: usize) -> io::Result<usize> {
+        while error.kind() == io::ErrorKind::Interrupted {
+            match self.enter_once(want) {
+                Err(next) => error = next,
                 answer => return answer,
             }
         }
+        Err(error)
+    }
+
+    /// As [`enter`](Self::enter), but a signal may interrupt it.
+    #[inline]
+    fn enter_once(&mut self, want: usize) -> io::Result<usize> {
+        self.make_ready(want)?;
+        if self.past.is_some() && want > 0 {
+            return self.enter_past_drains(want);
+        }
+        self.raw.submit_and_wait(want)
     }
 
     /// Does what is due before the kernel is entered.
@@ -378,7 +396,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
 
     /// Has the kernel take entries out of a full queue.
     fn make_room(&mut self) -> io::Result<()> {
-        let (submitter, ..) = self.raw.split();
+        let submitter = self.raw.submitter();
         let answer = match submitter.submit() {
             Ok(_) if self.setup.params().is_setup_sqpoll() => submitter.squeue_wait(),
             answer => answer,
@@ -432,7 +450,8 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     }
 }
 
-/// Keeps the event that a slot has for who asks for the next one.
+/// Keeps the event that a slot has for who asks for the next one. No completion may be known then that has not been taken:
+/// see `Ring::first_event`.
 pub(super) fn keep(table: &Table<Cqe>, slot: &Slot<Cqe>) {
     let completion = slot.completion();
     table.push_event(Kept {
@@ -456,7 +475,7 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
         return None;
     }
     if phase == Phase::Tagged && is_plain(completion) {
-        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        slot.finish_with(Phase::Idle, |kept| Cqe::keep(kept, completion));
         return Some(slot);
     }
     sort_others(table, slot, Cqe::of(completion))
@@ -466,20 +485,22 @@ pub(super) fn sort<'table, C: cqueue::EntryMarker>(
 #[inline]
 pub(super) fn direct<'table, C: cqueue::EntryMarker>(
     slots: Slots<'table, Cqe>,
-    completion: &C,
+    completion: &cqueue::Filled<C>,
 ) -> Option<&'table Slot<Cqe>> {
     let slot = slots.find(Key(completion.user_data()))?;
-    let simple = slot.phase() == Phase::Tagged && is_plain(completion);
+    let simple = slot.phase() == Phase::Tagged && completion.flags() & SPECIAL == 0;
     simple.then(|| {
-        slot.finish_with(Phase::Ready, |kept| Cqe::keep(kept, completion));
+        slot.finish_with(Phase::Idle, |kept| Cqe::keep(kept, &completion.read()));
         slot
     })
 }
 
+/// What says that a completion is not the final one, or names a buffer, so that there is something to note.
+const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
+
 /// Whether it is final, and names no buffer, so that there is nothing to note.
 #[inline]
 fn is_plain<C: cqueue::EntryMarker>(completion: &C) -> bool {
-    const SPECIAL: u32 = uring_sys::IORING_CQE_F_MORE | uring_sys::IORING_CQE_F_BUFFER;
     completion.word() & Cqe::word_of_flags(SPECIAL) == 0
 }
 
@@ -490,7 +511,7 @@ fn sort_others<'table>(
     slot: &'table Slot<Cqe>,
     mut completion: Cqe,
 ) -> Option<&'table Slot<Cqe>> {
-    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Free {
+    if cqueue::buffer_select(completion.flags).is_some() && slot.phase() != Phase::Idle {
         // SAFETY: the completion was found to be that of the slot's operation, and is sorted once.
         unsafe { slot.note(&mut completion) };
     }
@@ -517,12 +538,12 @@ fn sort_others<'table>(
             }
         }
         Phase::Tagged | Phase::TaggedHalfway => {
-            slot.finish(if last { Phase::Ready } else { Phase::Tagged }, completion);
+            slot.finish(if last { Phase::Idle } else { Phase::Tagged }, completion);
             return Some(slot);
         }
         Phase::Orphan => {
             if last {
-                slot.end(Phase::Ready);
+                slot.end(Phase::Idle);
             }
             table.push_disposal(Kept {
                 key: slot.key(),
@@ -531,7 +552,7 @@ fn sort_others<'table>(
             });
         }
         // The kernel posts no completion after the final one, nor without an operation.
-        Phase::Done | Phase::Ended | Phase::Ready | Phase::Free => {}
+        Phase::Done | Phase::Ended | Phase::Idle => {}
     }
     None
 }

@@ -156,6 +156,7 @@ impl<M: Multishot> Stream<M> {
             drop(unsafe { M::item(inflight::at::<M>(slot.payload()), completion) });
         }
         mem::forget(self);
+        slot.end(Phase::Idle);
         // SAFETY: the final completion has come; the stream was the only one to take the operation.
         let operation = unsafe { table.take::<M>(slot) };
         if table.is_deserted() {

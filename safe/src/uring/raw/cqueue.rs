@@ -322,6 +322,50 @@ pub(crate) const fn stride<E: EntryMarker>() -> usize {
     E::STRIDE
 }
 
+/// A completion that still lies in the queue, of which what is asked for is read, and no more.
+///
+/// Invariant: the kernel has filled its slot, and leaves it alone as long as the value lives.
+pub(crate) struct Filled<E>(NonNull<u8>, PhantomData<E>);
+
+impl<E: EntryMarker> Filled<E> {
+    /// What all entries begin with.
+    #[inline]
+    fn head(&self) -> *const io_uring_cqe {
+        self.0.as_ptr().cast()
+    }
+
+    /// The value that the submission queue entry carried.
+    #[inline]
+    pub(crate) fn user_data(&self) -> u64 {
+        // SAFETY: by the invariant; slots are aligned to 8. It is read, never referred to.
+        unsafe { (*self.head()).user_data }
+    }
+
+    /// `IORING_CQE_F_*`.
+    #[inline]
+    pub(crate) fn flags(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { (*self.head()).flags }
+    }
+
+    /// A copy of it.
+    #[inline]
+    pub(crate) fn read(&self) -> E {
+        // SAFETY: by the invariant.
+        unsafe { E::read(self.0) }.0
+    }
+
+    /// How many slots it takes.
+    #[inline]
+    fn slots(&self) -> u32 {
+        if E::MIXED && is_32(self.flags()) {
+            2
+        } else {
+            1
+        }
+    }
+}
+
 /// Where the queue lies.
 ///
 /// Invariant: as long as the value lives, `cqes` points to `mask + 1` slots that are mapped for reads, except
@@ -388,19 +432,27 @@ impl<E: EntryMarker> Inner<E> {
     pub(crate) unsafe fn take_first_if<T>(
         &self,
         local: &CqLocal,
-        f: impl FnOnce(&E) -> Option<T>,
+        f: impl FnOnce(&Filled<E>) -> Option<T>,
     ) -> Option<T> {
         let index = Consumer::<_>::new(local, self.head, self.tail);
-        if index.first().is_none() {
-            index.refresh();
-        }
         let position = index.first()?;
-        // SAFETY: as in `take_all`.
-        let (entry, slots) = unsafe { E::read(self.slot(position)) };
-        let answer = f(&entry)?;
-        index.advance_to(position.wrapping_add(slots));
+        // The kernel has filled this slot and leaves it alone until the shared head has passed it.
+        let filled = Filled(self.slot(position), PhantomData);
+        if E::MIXED && skip(filled.flags()) {
+            return None;
+        }
+        let answer = f(&filled)?;
+        index.advance_to(position.wrapping_add(filled.slots()));
         index.publish_filled();
         Some(answer)
+    }
+
+    /// See [`IoUring::see`](super::IoUring::see); `local` is the ring's, and nobody else uses it.
+    #[inline]
+    pub(crate) fn see(&self, local: &CqLocal) -> bool {
+        let index = Consumer::<_>::new(local, self.head, self.tail);
+        index.refresh();
+        index.first().is_some()
     }
 
     #[inline]

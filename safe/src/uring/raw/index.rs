@@ -89,6 +89,11 @@ impl CqLocal {
         self.tail.set(head);
         self.entries.set(entries);
     }
+
+    /// Forgets that slots are filled, until the next look at the kernel's tail.
+    pub(crate) fn unsee(&self) {
+        self.tail.set(self.head.get());
+    }
 }
 
 /// The application's side of the submission queue.

@@ -469,9 +469,23 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         unsafe { self.cq.take_all(self.core.cq_local(), f) };
     }
 
-    /// Takes the first completion out of the queue if `f` gives an answer to it.
+    /// Learns which completions the kernel has posted. Answers whether any are known that were not taken.
     #[inline]
-    pub(crate) fn take_first_if<T>(&mut self, f: impl FnOnce(&C) -> Option<T>) -> Option<T> {
+    pub(crate) fn see(&mut self) -> bool {
+        self.cq.see(self.core.cq_local())
+    }
+
+    /// Forgets the completions that are known and were not taken, until the next look.
+    pub(crate) fn unsee(&mut self) {
+        self.core.cq_local().unsee();
+    }
+
+    /// Takes the first completion out of the queue if it is known, and `f` gives an answer to it.
+    #[inline]
+    pub(crate) fn take_first_if<T>(
+        &mut self,
+        f: impl FnOnce(&cqueue::Filled<C>) -> Option<T>,
+    ) -> Option<T> {
         // SAFETY: the queue is this ring's, which is borrowed exclusively.
         unsafe { self.cq.take_first_if(self.core.cq_local(), f) }
     }
@@ -494,21 +508,25 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> IoUring<S, C> {
         unsafe { self.sq.push_one(self.core.sq_local(), fill) }
     }
 
-    /// Whether there is a free slot in the submission queue. There is none in a forked child.
+    /// The position of the first free slot of the submission queue. There is none in a forked child.
     #[inline]
-    pub(crate) fn has_room(&mut self) -> bool {
-        self.sq.has_room(self.core.sq_local())
+    pub(crate) fn room(&mut self) -> Option<u32> {
+        self.sq.room(self.core.sq_local())
     }
 
     /// As [`push_one`](Self::push_one), where there is room.
     ///
     /// # Safety
     ///
-    /// As there; [`has_room`](Self::has_room) answered so, in this process, and nothing was pushed since.
+    /// As there; [`room`](Self::room) answered this position, in this process, and nothing was pushed since.
     #[inline]
-    pub(crate) unsafe fn push_reserved(&mut self, fill: impl FnOnce(&mut squeue::Entry)) {
+    pub(crate) unsafe fn push_reserved(
+        &mut self,
+        position: u32,
+        fill: impl FnOnce(&mut squeue::Entry),
+    ) {
         // SAFETY: the queue is this ring's, which is borrowed exclusively; the rest by the caller's promise.
-        unsafe { self.sq.push_reserved(self.core.sq_local(), fill) }
+        unsafe { self.sq.push_reserved(self.core.sq_local(), position, fill) }
     }
 
     /// The submission queue, of a ring that is borrowed elsewhere.

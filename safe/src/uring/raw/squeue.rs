@@ -115,19 +115,17 @@ impl<E: EntryMarker> Inner<E> {
         local: &SqLocal,
         fill: impl FnOnce(&mut Entry),
     ) -> Result<(), PushError> {
-        if !self.has_room(local) {
-            return Err(PushError);
-        }
+        let position = self.room(local).ok_or(PushError)?;
         // SAFETY: by the caller's promise; there is room.
-        unsafe { self.push_reserved(local, fill) };
+        unsafe { self.push_reserved(local, position, fill) };
         Ok(())
     }
 
-    /// See [`IoUring::has_room`](super::IoUring::has_room); `local` is the ring's, and nobody else uses it.
+    /// See [`IoUring::room`](super::IoUring::room); `local` is the ring's, and nobody else uses it.
     #[inline]
-    pub(crate) fn has_room(&self, local: &SqLocal) -> bool {
+    pub(crate) fn room(&self, local: &SqLocal) -> Option<u32> {
         let index = Producer::<_>::new(local, self.head, self.tail);
-        index.reserve(1).is_some()
+        index.reserve(1)
     }
 
     /// See [`IoUring::push_reserved`](super::IoUring::push_reserved).
@@ -136,10 +134,14 @@ impl<E: EntryMarker> Inner<E> {
     ///
     /// As there; `local` is the ring's, and nobody else uses it.
     #[inline]
-    pub(crate) unsafe fn push_reserved(&self, local: &SqLocal, fill: impl FnOnce(&mut Entry)) {
+    pub(crate) unsafe fn push_reserved(
+        &self,
+        local: &SqLocal,
+        position: u32,
+        fill: impl FnOnce(&mut Entry),
+    ) {
         const { assert!(!Shape::<E>::MIXED, "sizes are mixed") };
         let index = Producer::<_>::new(local, self.head, self.tail);
-        let position = index.position();
         let offset = (position & self.mask) as usize * Shape::<E>::STRIDE;
         // SAFETY: masked, the position is less than the number of slots. The slot is free, so the kernel does
         // not even read it; it holds integers, for which whatever lies there is a value, and is aligned.
