@@ -147,7 +147,7 @@ impl Limit {
     pub fn usage(&self) -> io::Result<u64> {
         let mut text = [0; 32];
         let len = self.usage.read_at(&mut text, 0)?;
-        let text = str::from_utf8(&text[..len]).map_err(io::Error::other)?;
+        let text = std::str::from_utf8(&text[..len]).map_err(io::Error::other)?;
         text.trim().parse().map_err(io::Error::other)
     }
 
