@@ -3,6 +3,9 @@
 #![cfg(feature = "aio")]
 #![forbid(unsafe_code)]
 
+#[path = "support/panics.rs"]
+mod panics;
+
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -14,6 +17,8 @@ use std::time::{Duration, Instant};
 use safe::aio::{
     Cancel, Context, EventFd, IoPrio, PollFlags, Reason, RwFlags, Signals, Submitted, op,
 };
+
+use panics::Panics;
 
 fn context() -> Context {
     Context::new(8).expect("a context")
@@ -554,17 +559,6 @@ fn a_panic_while_an_operation_is_pushed_loses_its_place_alone() {
 /// It comes out of a wait, with what was reaped together with it kept.
 #[test]
 fn a_panic_while_a_result_is_dropped_loses_nothing() {
-    struct Panics(File);
-    impl std::os::fd::AsFd for Panics {
-        fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-            self.0.as_fd()
-        }
-    }
-    impl Drop for Panics {
-        fn drop(&mut self) {
-            panic::resume_unwind(Box::new("a panic"));
-        }
-    }
     let good = file(b"good");
     let mut context = Context::new(4).unwrap();
     let panics = Panics(File::open("/dev/null").unwrap());

@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "support/panics.rs"]
+mod panics;
+
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,6 +15,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
 use safe::uring::{Reason, Ring, op};
+
+use panics::Panics;
 
 /// A file of `0, 1, 2, ...`, modulo 251.
 fn pattern(len: usize) -> File {
@@ -336,17 +341,6 @@ fn events_are_kept_while_a_ticket_is_waited_for() -> io::Result<()> {
 
 #[test]
 fn a_panic_while_an_operation_is_dropped_leaves_the_ring_usable() -> io::Result<()> {
-    struct Panics(File);
-    impl std::os::fd::AsFd for Panics {
-        fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-            self.0.as_fd()
-        }
-    }
-    impl Drop for Panics {
-        fn drop(&mut self) {
-            panic!("in a drop");
-        }
-    }
     let mut ring = Ring::new(2)?;
     let ticket = ring.push(op::Read::new(Panics(pattern(16)), vec![0; 4]).at(0))?;
     ticket.detach();

@@ -9,12 +9,12 @@ static MADE: AtomicU64 = AtomicU64::new(0);
 static COUNTS: AtomicBool = AtomicBool::new(false);
 
 /// How many allocations `f` makes, of all threads.
-pub(crate) fn during(f: impl FnOnce()) -> u64 {
+pub(crate) fn during(f: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<u64> {
     let before = MADE.load(Ordering::Relaxed);
     COUNTS.store(true, Ordering::Relaxed);
-    f();
+    let result = f();
     COUNTS.store(false, Ordering::Relaxed);
-    MADE.load(Ordering::Relaxed) - before
+    result.map(|()| MADE.load(Ordering::Relaxed) - before)
 }
 
 #[inline]

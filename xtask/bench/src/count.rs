@@ -30,9 +30,8 @@ pub(crate) fn between(name: &str, f: impl FnOnce() -> anyhow::Result<()>) -> any
     let begin = format!("begin {name}");
     mark(&begin);
     bench_begin();
-    let mut result = Ok(());
-    let made = allocations::during(|| result = f());
+    let made = allocations::during(f);
     bench_end();
     mark("end");
-    result.map(|()| made)
+    made
 }

@@ -153,28 +153,27 @@ impl Named {
 
     /// A round between marks; answers its heap allocations.
     fn counted(&mut self) -> Result<u64> {
-        self.contender.prepare()?;
-        self.contender.start()?;
-        let mut made = count::between(self.name, || self.contender.round())?;
-        self.contender.finish()?;
+        let name = self.name;
+        let mut made = self.made_in(|round| count::between(name, round))?;
         // The allocator counts for all threads, and those of contenders that had their turn may still be at work: what a
         // round needs is needed in each.
         for _ in 0..2 {
             if made == 0 {
                 break;
             }
-            made = made.min(self.allocations()?);
+            made = made.min(self.made_in(|round| allocations::during(round))?);
         }
         Ok(made)
     }
 
-    /// The heap allocations of a round.
-    fn allocations(&mut self) -> Result<u64> {
+    /// The heap allocations of a round, as `count` counts them.
+    fn made_in(
+        &mut self,
+        count: impl FnOnce(&mut dyn FnMut() -> Result<()>) -> Result<u64>,
+    ) -> Result<u64> {
         self.contender.prepare()?;
         self.contender.start()?;
-        let mut result = Ok(());
-        let made = allocations::during(|| result = self.contender.round());
-        result?;
+        let made = count(&mut || self.contender.round())?;
         self.contender.finish()?;
         Ok(made)
     }
