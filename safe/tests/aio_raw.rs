@@ -396,6 +396,48 @@ fn a_signal_ends_a_wait_and_loses_nothing() {
     });
 }
 
+/// Work that an io_uring brings to the thread ends its wait just so, though no handler runs. Completions do not with
+/// DEFER_TASKRUN, which has the thread come for them.
+#[cfg(feature = "uring")]
+#[test]
+fn work_of_a_ring_ends_a_wait() {
+    use safe::uring::raw::{IoUring, opcode, types::Timespec};
+
+    let mut context = context();
+    let mut events = [MaybeUninit::uninit()];
+    // In this order, since a ring that is closed has work for its threads, too.
+    for defers in [true, false] {
+        let mut builder = IoUring::builder();
+        if defers {
+            builder.setup_single_issuer().setup_defer_taskrun();
+        }
+        let mut ring: IoUring = match builder.build(2) {
+            Ok(ring) => ring,
+            Err(error) => {
+                println!("unsupported: a ring, defers: {defers}: {error}");
+                continue;
+            }
+        };
+        let soon = Timespec::new().nsec(1_000_000);
+        let timeout = opcode::Timeout::new(&soon).build();
+        // SAFETY: the time outlives the ring.
+        unsafe { ring.submission().push(&timeout) }.unwrap();
+        ring.submit().unwrap();
+        let waited = context
+            .completions()
+            .wait(1, &mut events, Some(Duration::from_millis(100)), None)
+            .map(|events| events.len());
+        if defers {
+            assert_eq!(waited.unwrap(), 0);
+        } else {
+            assert_eq!(errno(waited), libc::EINTR);
+        }
+        ring.submit_and_wait(1).unwrap();
+        let end = ring.completion().next().expect("the timeout's end");
+        assert_eq!(end.result(), -libc::ETIME);
+    }
+}
+
 /// In a forked child nothing works, nothing crashes, and the parent loses nothing.
 #[test]
 fn a_forked_child_gets_errors() {

@@ -444,7 +444,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINTR` if a signal came before anything was over. In a forked child.
+    /// `EINTR` if a signal came before anything was over, or a completion of an io_uring that this thread uses, without
+    /// `DEFER_TASKRUN`. In a forked child.
     pub fn wait_for(
         &mut self,
         min: usize,

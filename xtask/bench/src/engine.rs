@@ -3,10 +3,14 @@
 use anyhow::Result;
 
 use crate::job::Job;
+use crate::memory::Slab;
 use crate::op::{Done, Op};
 
 /// Carries out a round of a job.
 pub(crate) trait Engine {
+    /// Before and after a round: puts the engine's own memory in place of the job's, and back, if it has any.
+    fn swap_memory(&mut self, _slab: &mut Slab) {}
+
     /// Before a round: what takes no part in it, such as waking a thread.
     fn prepare(&mut self) -> Result<()> {
         Ok(())

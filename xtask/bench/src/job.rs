@@ -522,7 +522,7 @@ mod tests {
     #[test]
     fn what_is_done_passes() {
         for kind in [Kind::Read, Kind::Write, Kind::Synced] {
-            rounds(job(kind), Blocking::<Libc>::new()).expect("all is right");
+            rounds(job(kind), Blocking::<Libc>::new(kind)).expect("all is right");
         }
     }
 
@@ -539,6 +539,6 @@ mod tests {
         let job = job(Kind::Read);
         let file = File::from(job.files[0].try_clone().expect("a descriptor"));
         file.write_all_at(b"x", 5000).expect("written");
-        assert!(rounds(job, Blocking::<Libc>::new()).is_err());
+        assert!(rounds(job, Blocking::<Libc>::new(Kind::Read)).is_err());
     }
 }

@@ -14,6 +14,7 @@ mod pattern;
 mod peers;
 mod proxy;
 mod reap;
+mod threads;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::engines::{self, Class, Owner};
 use crate::job::Job;
 use crate::lines::{Line, Places, Spec, Work};
-use crate::{allocations, count, proxy, reap};
+use crate::{count, proxy, reap, threads};
 
 /// The most rounds that are timed: more tell nothing new.
 const MOST: usize = 201;
@@ -37,21 +37,27 @@ pub(crate) trait Contender {
     fn finish(&mut self) -> Result<()>;
 }
 
-/// A contender by name.
-pub(crate) struct Named {
+/// A contender that can be made.
+pub(crate) struct Entrant {
     pub(crate) name: &'static str,
     pub(crate) owner: Owner,
     pub(crate) class: Class,
-    pub(crate) contender: Box<dyn Contender>,
+    pub(crate) make: Box<dyn Fn() -> Result<Box<dyn Contender>>>,
 }
 
-/// All contenders of a line.
+/// All who may contend in a line.
 pub(crate) struct Field {
-    pub(crate) contenders: Vec<Named>,
-    /// What cannot be measured, and why.
-    pub(crate) absent: Vec<Absent>,
+    pub(crate) entrants: Vec<Entrant>,
     /// The units of work of a round.
     pub(crate) units: u64,
+}
+
+/// A contender by name.
+struct Named {
+    name: &'static str,
+    owner: Owner,
+    class: Class,
+    contender: Box<dyn Contender>,
 }
 
 /// What cannot be measured here.
@@ -74,6 +80,7 @@ impl Contender for Worker {
         let mut job = self.job.borrow_mut();
         job.thorough = self.thorough;
         self.thorough = false;
+        self.engine.swap_memory(&mut job.slab);
         job.begin()?;
         self.engine.prepare()
     }
@@ -88,50 +95,70 @@ impl Contender for Worker {
 
     fn finish(&mut self) -> Result<()> {
         self.engine.rest();
-        self.job.borrow_mut().end()
+        let mut job = self.job.borrow_mut();
+        let ended = job.end();
+        self.engine.swap_memory(&mut job.slab);
+        ended
     }
 }
 
 impl Field {
-    /// Makes the contenders of a line whose names have `engine` in them.
+    /// Those of a line whose names have `engine` in them.
     fn new(line: &Line, places: &Places, engine: &str) -> Result<Self> {
         let mut field = match &line.work {
-            Work::Job(spec) => Self::of_job(spec, places, engine)?,
-            Work::Reap(spec) => reap::field(*spec)?,
+            Work::Job(spec) => Self::of_job(spec, places)?,
+            Work::Reap(spec) => reap::field(*spec),
             Work::Proxy(size) => proxy::field(*size)?,
         };
-        field.contenders.retain(|named| named.name.contains(engine));
+        field
+            .entrants
+            .retain(|entrant| entrant.name.contains(engine));
+        ensure!(!field.entrants.is_empty(), "no engine is called like that");
         Ok(field)
     }
 
-    fn of_job(spec: &Spec, places: &Places, engine: &str) -> Result<Self> {
+    fn of_job(spec: &Spec, places: &Places) -> Result<Self> {
         let job = Rc::new(RefCell::new(spec.job(&places.folder)?));
         let units = job.borrow().units();
-        let (mut contenders, mut absent) = (Vec::new(), Vec::new());
-        let can = |entry: &&engines::Entry| (entry.can)(spec.kind()) && entry.name.contains(engine);
-        for entry in engines::all().filter(can) {
-            match (entry.make)(&job.borrow()) {
-                Ok(engine) => contenders.push(Named {
-                    name: entry.name,
-                    owner: entry.owner,
-                    class: entry.class,
-                    contender: Box::new(Worker {
+        let entries = engines::all().filter(|entry| (entry.can)(spec.kind()));
+        let entrants = entries.map(|entry| {
+            let job = job.clone();
+            Entrant {
+                name: entry.name,
+                owner: entry.owner,
+                class: entry.class,
+                make: Box::new(move || {
+                    let engine = (entry.make)(&job.borrow())?;
+                    Ok(Box::new(Worker {
                         engine,
                         job: job.clone(),
                         thorough: true,
-                    }),
-                }),
-                Err(error) => absent.push(Absent {
-                    name: entry.name,
-                    why: format!("{error:#}"),
+                    }))
                 }),
             }
-        }
+        });
         Ok(Self {
-            contenders,
-            absent,
+            entrants: entrants.collect(),
             units,
         })
+    }
+}
+
+impl Entrant {
+    fn named(&self) -> Result<Named, Absent> {
+        let (name, owner, class) = (self.name, self.owner, self.class);
+        match (self.make)() {
+            Ok(contender) => Ok(Named {
+                name,
+                owner,
+                class,
+                contender,
+            }),
+            Err(error) => Err(Absent {
+                name,
+                why: format!("{error:#}"),
+            }),
+        }
     }
 }
 
@@ -154,26 +181,9 @@ impl Named {
     /// A round between marks; answers its heap allocations.
     fn counted(&mut self) -> Result<u64> {
         let name = self.name;
-        let mut made = self.made_in(|round| count::between(name, round))?;
-        // The allocator counts for all threads, and those of contenders that had their turn may still be at work: what a
-        // round needs is needed in each.
-        for _ in 0..2 {
-            if made == 0 {
-                break;
-            }
-            made = made.min(self.made_in(|round| allocations::during(round))?);
-        }
-        Ok(made)
-    }
-
-    /// The heap allocations of a round, as `count` counts them.
-    fn made_in(
-        &mut self,
-        count: impl FnOnce(&mut dyn FnMut() -> Result<()>) -> Result<u64>,
-    ) -> Result<u64> {
         self.contender.prepare()?;
         self.contender.start()?;
-        let made = count(&mut || self.contender.round())?;
+        let made = count::between(name, || self.contender.round())?;
         self.contender.finish()?;
         Ok(made)
     }
@@ -208,15 +218,21 @@ pub(crate) fn time(
     budget: Duration,
     least: usize,
 ) -> Result<Timed> {
-    let mut field = Field::new(line, places, engine)?;
-    let contenders = &mut field.contenders;
-    ensure!(!contenders.is_empty(), "no engine is called like that");
+    let field = Field::new(line, places, engine)?;
+    let (mut contenders, mut absent) = (Vec::new(), Vec::new());
+    for entrant in &field.entrants {
+        match entrant.named() {
+            Ok(named) => contenders.push(named),
+            Err(why) => absent.push(why),
+        }
+    }
+    ensure!(!contenders.is_empty(), "no engine can be made");
     // The first round of each looks at every byte; the second one tells how long a round is.
-    for contender in &mut *contenders {
+    for contender in &mut contenders {
         contender.round()?;
     }
     let begin = Instant::now();
-    for contender in &mut *contenders {
+    for contender in &mut contenders {
         contender.round()?;
     }
     let rounds = budget.as_secs_f64() / begin.elapsed().as_secs_f64().max(1e-6);
@@ -240,7 +256,7 @@ pub(crate) fn time(
             nanoseconds[at].push(time.as_nanos() as f64 / field.units as f64);
         }
     }
-    let engines = field.contenders.iter().zip(nanoseconds);
+    let engines = contenders.iter().zip(nanoseconds);
     let engines = engines.map(|(named, nanoseconds)| Times {
         name: named.name,
         owner: named.owner,
@@ -253,7 +269,7 @@ pub(crate) fn time(
         place: line.place.clone(),
         units: field.units,
         engines: engines.collect(),
-        absent: field.absent,
+        absent,
     })
 }
 
@@ -266,11 +282,21 @@ pub(crate) struct Counted {
     allocations: Vec<(&'static str, u64)>,
 }
 
-/// Does one round of each contender between marks, after one to warm up.
+/// Does one round of each contender between marks, after one to warm up. Each is alone then: what is counted is of all
+/// threads.
 pub(crate) fn count(line: &Line, places: &Places, engine: &str) -> Result<Counted> {
     let mut field = Field::new(line, places, engine)?;
+    // The threads of POSIX AIO live on for a second; behind them there is nobody whom they could disturb.
+    let is_posix = |entrant: &Entrant| entrant.class == Class::Posix;
+    field.entrants.sort_by_key(is_posix);
     let mut allocations = Vec::new();
-    for contender in &mut field.contenders {
+    for entrant in &field.entrants {
+        if !is_posix(entrant) {
+            threads::wait_until_alone()?;
+        }
+        let Ok(mut contender) = entrant.named() else {
+            continue;
+        };
         contender.round()?;
         let name = contender.name;
         let made = contender

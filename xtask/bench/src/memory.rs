@@ -9,8 +9,10 @@ const ALIGN: usize = 4096;
 /// One block of memory, cut into pieces of the same size.
 pub(crate) struct Slab {
     start: NonNull<u8>,
-    layout: Layout,
+    len: usize,
     piece: usize,
+    /// How it was allocated, if it was.
+    layout: Option<Layout>,
 }
 
 impl Slab {
@@ -23,28 +25,45 @@ impl Slab {
         let start = NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout));
         Self {
             start,
-            layout,
+            len: layout.size(),
             piece,
+            layout: Some(layout),
+        }
+    }
+
+    /// Pieces of memory that somebody else has allocated.
+    ///
+    /// # Safety
+    ///
+    /// The memory is initialised, and as long as the slab lives it is there and used through it alone.
+    pub(crate) unsafe fn borrowed(start: *mut u8, pieces: usize, piece: usize) -> Self {
+        Self {
+            start: NonNull::new(start).expect("memory is somewhere"),
+            len: pieces * piece,
+            piece,
+            layout: None,
         }
     }
 
     /// The first byte of a piece.
     #[inline]
     pub(crate) fn piece(&self, at: usize) -> *mut u8 {
-        debug_assert!((at + 1) * self.piece <= self.layout.size());
+        debug_assert!((at + 1) * self.piece <= self.len);
         self.start.as_ptr().wrapping_add(at * self.piece)
     }
 
     /// All of it.
     pub(crate) fn whole(&self) -> (*mut u8, usize) {
-        (self.start.as_ptr(), self.layout.size())
+        (self.start.as_ptr(), self.len)
     }
 }
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        // SAFETY: allocated so, and no longer used: an engine is dropped before its job.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) };
+        if let Some(layout) = self.layout {
+            // SAFETY: allocated so, and no longer used: an engine is dropped before its job.
+            unsafe { dealloc(self.start.as_ptr(), layout) };
+        }
     }
 }
 

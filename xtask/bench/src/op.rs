@@ -2,6 +2,8 @@
 
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::ptr;
+#[cfg(feature = "peers")]
 use std::slice;
 
 /// What to do. The numbers are those of `peers/op.h`.
@@ -69,6 +71,7 @@ impl Op {
     /// # Safety
     ///
     /// The operation is the caller's turn: nobody else uses the slot's memory as long as the result lives.
+    #[cfg(feature = "peers")]
     pub(crate) unsafe fn bytes_mut<'a>(&self) -> &'a mut [u8] {
         // SAFETY: as in `bytes`.
         unsafe { slice::from_raw_parts_mut(self.memory, self.len as usize) }
@@ -91,10 +94,24 @@ impl Op {
         self.memory.cast()
     }
 
-    /// Notes the size that an interface of higher level found, as statx(2) would have.
-    pub(crate) fn note_size(&self, size: u64) {
+    /// The slot's memory, for who keeps no more of the operation.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory(self.memory)
+    }
+}
+
+/// Where the memory of a slot is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory(*mut u8);
+
+impl Memory {
+    /// Nowhere.
+    pub(crate) const NONE: Self = Self(ptr::null_mut());
+
+    /// Notes the size that an interface of higher level found, as statx(2) would have. The operation was a statx.
+    pub(crate) fn note_size(self, size: u64) {
         // SAFETY: the slot's memory is aligned and has room for it.
-        unsafe { (*self.status()).stx_size = size };
+        unsafe { (*self.0.cast::<libc::statx>()).stx_size = size };
     }
 }
 

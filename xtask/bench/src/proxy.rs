@@ -12,7 +12,7 @@ use safe::uring::raw::{IoUring, opcode, squeue::Flags, types};
 
 use crate::client::{Back, Client};
 use crate::engines::{Class, Owner};
-use crate::measure::{Contender, Field, Named};
+use crate::measure::{Contender, Entrant, Field};
 use crate::op::answer;
 
 /// The two connections, and who is at their other ends.
@@ -186,52 +186,51 @@ pub(crate) fn field(size: u32) -> Result<Field> {
         files,
         bytes,
     }));
-    let named = |name, owner, class, pass: Box<dyn Pass>| Named {
-        name,
-        owner,
-        class,
-        contender: Box::new(Proxy {
-            pass,
-            wire: wire.clone(),
-            buffers: [vec![0; size as usize], vec![0; size as usize]],
-        }),
+    type Make = fn() -> Result<Box<dyn Pass>>;
+    let entrant = |name, owner, class, make: Make| {
+        let wire = wire.clone();
+        Entrant {
+            name,
+            owner,
+            class,
+            make: Box::new(move || {
+                Ok(Box::new(Proxy {
+                    pass: make()?,
+                    wire: wire.clone(),
+                    buffers: [vec![0; size as usize], vec![0; size as usize]],
+                }))
+            }),
+        }
     };
-    let fused = |ring| -> Result<Box<dyn Pass>> {
-        let context = Context::new(2)?;
-        Ok(Box::new(Fused { context, ring }))
-    };
-    let plain = IoUring::new(2)?;
-    let mut builder = IoUring::builder();
-    let defer = builder
-        .setup_single_issuer()
-        .setup_defer_taskrun()
-        .build(2)?;
     use {Class as C, Owner as O};
-    let contenders = vec![
-        named("read and write", O::System, C::Blocking, Box::new(Calls)),
-        named(
-            "safe::aio::raw, io_getevents",
-            O::Ours,
-            C::Aio,
-            fused(false)?,
-        ),
-        named("safe::aio::raw, ring", O::Ours, C::Aio, fused(true)?),
-        named(
-            "safe::uring::raw",
-            O::Ours,
-            C::Uring,
-            Box::new(Linked(plain)),
-        ),
-        named(
-            "safe::uring::raw, DEFER_TASKRUN",
-            O::Ours,
-            C::Defer,
-            Box::new(Linked(defer)),
-        ),
+    let entrants = vec![
+        entrant("read and write", O::System, C::Blocking, || {
+            Ok(Box::new(Calls))
+        }),
+        entrant("safe::aio::raw, io_getevents", O::Ours, C::Aio, || {
+            fused(false)
+        }),
+        entrant("safe::aio::raw, ring", O::Ours, C::Aio, || fused(true)),
+        entrant("safe::uring::raw", O::Ours, C::Uring, || linked(false)),
+        entrant("safe::uring::raw, DEFER_TASKRUN", O::Ours, C::Defer, || {
+            linked(true)
+        }),
     ];
     Ok(Field {
-        contenders,
-        absent: Vec::new(),
+        entrants,
         units: messages,
     })
+}
+
+fn fused(ring: bool) -> Result<Box<dyn Pass>> {
+    let context = Context::new(2)?;
+    Ok(Box::new(Fused { context, ring }))
+}
+
+fn linked(defers: bool) -> Result<Box<dyn Pass>> {
+    let mut builder = IoUring::builder();
+    if defers {
+        builder.setup_single_issuer().setup_defer_taskrun();
+    }
+    Ok(Box::new(Linked(builder.build(2)?)))
 }

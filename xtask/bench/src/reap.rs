@@ -11,7 +11,7 @@ use safe::aio::raw::{Context, Event, Iocb, iocb};
 
 use crate::engines::{Class, Owner};
 use crate::lines::{Line, Work};
-use crate::measure::{Contender, Field, Named};
+use crate::measure::{Contender, Entrant, Field};
 
 /// The events of a round.
 const EVENTS: usize = 4096;
@@ -189,55 +189,55 @@ impl<R: Reaper> Contender for Measured<R> {
     }
 }
 
-/// A contender that this reaper is.
-pub(crate) fn contender(
+/// One who makes such reapers.
+pub(crate) fn entrant<R: Reaper + 'static>(
     name: &'static str,
     owner: Owner,
-    reaper: impl Reaper + 'static,
     spec: Spec,
-) -> Named {
-    Named {
+    make: impl Fn() -> Result<R> + 'static,
+) -> Entrant {
+    Entrant {
         name,
         owner,
         class: Class::Aio,
-        contender: Box::new(Measured { reaper, spec }),
+        make: Box::new(move || {
+            let reaper = make()?;
+            Ok(Box::new(Measured { reaper, spec }))
+        }),
     }
 }
 
+fn ours(ring: bool) -> Result<Ours> {
+    Ok(Ours {
+        context: Context::new(EVENTS as u32)?,
+        file: File::open("/dev/null")?,
+        ring,
+    })
+}
+
+fn floor() -> Result<Floor> {
+    let context = Context::new(EVENTS as u32)?;
+    Ok(Floor { context })
+}
+
 /// Who is compared.
-pub(crate) fn field(spec: Spec) -> Result<Field> {
-    let ours = |ring| -> Result<Ours> {
-        Ok(Ours {
-            context: Context::new(EVENTS as u32)?,
-            file: File::open("/dev/null")?,
-            ring,
-        })
-    };
-    let mut contenders = Vec::new();
+pub(crate) fn field(spec: Spec) -> Field {
+    use Owner as O;
+    let mut entrants = Vec::new();
     if spec.part == Part::Submit {
-        contenders.push(contender("safe::aio::raw", Owner::Ours, ours(true)?, spec));
+        entrants.push(entrant("safe::aio::raw", O::Ours, spec, || ours(true)));
     } else {
-        contenders.push(contender("io_getevents", Owner::System, ours(false)?, spec));
-        contenders.push(contender(
-            "safe::aio::raw, ring",
-            Owner::Ours,
-            ours(true)?,
-            spec,
-        ));
+        entrants.push(entrant("io_getevents", O::System, spec, || ours(false)));
+        entrants.push(entrant("safe::aio::raw, ring", O::Ours, spec, || {
+            ours(true)
+        }));
     }
     if spec.part == Part::Look {
-        let context = Context::new(EVENTS as u32)?;
-        contenders.push(contender(
-            "two loads",
-            Owner::System,
-            Floor { context },
-            spec,
-        ));
+        entrants.push(entrant("two loads", O::System, spec, floor));
     }
-    contenders.extend(crate::peers::reapers(spec, EVENTS)?);
-    Ok(Field {
-        contenders,
-        absent: Vec::new(),
+    entrants.extend(crate::peers::reapers(spec, EVENTS));
+    Field {
+        entrants,
         units: EVENTS as u64,
-    })
+    }
 }

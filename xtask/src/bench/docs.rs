@@ -73,8 +73,8 @@ fn markdown(report: &Report) -> Result<String> {
         let behind = report.behind();
         writeln!(page, "## Goals\n\n{}:\n\n{behind}\n", behind.title)?;
     }
-    for missing in &report.missing {
-        writeln!(page, "Not measured: {missing}\n")?;
+    for remark in report.remarks() {
+        writeln!(page, "{remark}\n")?;
     }
     Ok(page.trim_end().to_owned() + "\n")
 }

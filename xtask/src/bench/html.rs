@@ -57,8 +57,8 @@ pub(super) fn page(report: &Report) -> Result<String> {
     if !report.lines.is_empty() {
         page += &section("h2", &report.behind());
     }
-    for missing in &report.missing {
-        page += &format!("<p>Not measured: {}</p>\n", escaped(missing));
+    for remark in report.remarks() {
+        page += &format!("<p>{}</p>\n", escaped(&remark));
     }
     page += "</body>\n</html>\n";
     Ok(page)

@@ -37,7 +37,7 @@ Counted figures are named QUANTITY/IMPL/OP/BATCH, such as instructions/push/nop/
 and its place, such as 'random reads, cached, depth 8'. Needs valgrind and strace; with --peers also gcc,
 liburing-dev and libaio-dev; O_DIRECT needs root, mkfs.ext4 and mkfs.xfs. What is missing is said.
 All of it takes about 15 minutes with --peers, a minute with --quick. Exits with 1 if something answers
-wrong data, or if a counted goal is missed; times depend on the machine, and fail nothing.")]
+wrong data or hangs, or if a counted goal is missed; times depend on the machine, and fail nothing.")]
 pub struct Args {
     /// Also measure the crates io-uring, rustix, nix, compio, monoio and tokio-uring, and liburing and libaio
     #[arg(long)]
@@ -98,18 +98,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         count(cases, &bar)?
     };
     let mut lines: Vec<Line> = Vec::new();
-    let mut missing = Vec::new();
+    let (mut failed, mut missing) = (Vec::new(), Vec::new());
     if let Some(bench) = &bench {
         missing.clone_from(&bench.missing);
         for name in names {
-            let line = bench.measure(&name, &bar);
-            lines.push(line.with_context(|| format!("cannot measure {name}"))?);
+            // The others need not be measured once more for it.
+            match bench.measure(&name, &bar) {
+                Ok(line) => lines.push(line),
+                Err(error) => {
+                    bar.println(format!("error: {name}: {error:#}"));
+                    failed.push(format!("{name}: {error:#}"));
+                }
+            }
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
 
-    let report = Report::new(Machine::here()?, figures, lines, missing);
+    let report = Report::new(Machine::here()?, figures, lines, failed, missing);
     stdout::line(&report.to_string())?;
     if let Some(path) = &args.json {
         write(path, &json(&report)?)?;
@@ -120,7 +126,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.docs {
         docs::write(&report)?;
     }
-    Ok(if report.missed() == 0 {
+    Ok(if report.is_good() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -84,6 +84,8 @@ pub(super) fn output(command: &mut Command, package: &str) -> Result<Vec<u8>> {
         }
         _ => anyhow!(error).context(format!("cannot start {program}")),
     })?;
+    // As timeout(1) says it.
+    ensure!(output.status.code() != Some(124), "it hangs");
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         bail!("{program} failed ({}):\n{}", output.status, text.trim_end());

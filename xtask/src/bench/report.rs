@@ -35,6 +35,8 @@ pub(super) struct Report {
     figures: Vec<Figure>,
     pub(super) lines: Vec<Line>,
     pub(super) goals: Vec<Goal>,
+    /// Lines that went wrong, and how.
+    pub(super) failed: Vec<String>,
     /// What could not be measured here, and why.
     pub(super) missing: Vec<String>,
 }
@@ -70,6 +72,7 @@ impl Report {
         machine: Machine,
         figures: Vec<Figure>,
         lines: Vec<Line>,
+        failed: Vec<String>,
         mut missing: Vec<String>,
     ) -> Self {
         for absent in lines.iter().flat_map(|line| &line.absent) {
@@ -83,18 +86,31 @@ impl Report {
             figures,
             goals: lines.iter().flat_map(goals).collect(),
             lines,
+            failed,
             missing,
         }
     }
 
+    /// Whether nothing went wrong, and no counted goal is missed.
+    pub(super) fn is_good(&self) -> bool {
+        self.failed.is_empty() && self.missed() == 0
+    }
+
     /// How many goals are missed that depend on nothing but the programs.
-    pub(super) fn missed(&self) -> usize {
+    fn missed(&self) -> usize {
         let figures = self
             .figures
             .iter()
             .filter(|figure| figure.met == Some(false));
         let goals = self.goals.iter().filter(|goal| goal.counted && !goal.met);
         figures.count() + goals.count()
+    }
+
+    /// What went wrong, and what could not be measured.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
+        let failed = self.failed.iter().map(|text| format!("Failed: {text}"));
+        let missing = self.missing.iter();
+        failed.chain(missing.map(|text| format!("Not measured: {text}")))
     }
 
     /// The goals of lines as a table: those that are missed.
@@ -242,8 +258,8 @@ impl Display for Report {
             let behind = self.behind();
             writeln!(f, "\n{}:\n\n{behind}", behind.title)?;
         }
-        for missing in &self.missing {
-            writeln!(f, "\nNot measured: {missing}")?;
+        for remark in self.remarks() {
+            writeln!(f, "\n{remark}")?;
         }
         match self.missed() {
             0 => Ok(()),

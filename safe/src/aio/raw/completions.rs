@@ -67,7 +67,8 @@ impl<'a> Completions<'a> {
     /// io_pgetevents(2) for those that the ring did not have.
     ///
     /// Fewer come when `timeout` is over, and when a signal handler ran after some had been taken; `EINTR` if
-    /// it ran before. With a `sigmask` those signals are blocked during the wait, and no others; then the
+    /// it ran before. Without any signal, an io_uring that this thread has used does the same: when it is
+    /// closed, and with each completion unless it is one of `DEFER_TASKRUN`. With a `sigmask` those signals are blocked during the wait, and no others; then the
     /// kernel is entered even if nothing has to be waited for, so that a pending signal which the mask lets
     /// through is handled. `EINVAL` if `min` events do not fit.
     ///

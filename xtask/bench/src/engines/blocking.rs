@@ -1,14 +1,20 @@
 //! System calls that block, one after the other.
 
+use std::marker::PhantomData;
+
 use anyhow::Result;
 
 use crate::engine::Queue;
+use crate::job::Kind;
 use crate::op::{Code, Done, Op, answer};
 
 /// The calls, of some library.
 pub(crate) trait Calls {
     /// Carries out the operation.
     fn call(op: &Op) -> i32;
+
+    /// Takes a message from a connection, all of it.
+    fn recv_whole(op: &Op) -> i32;
 }
 
 /// Those of libc.
@@ -36,15 +42,38 @@ impl Calls for Libc {
             }
         })
     }
+
+    #[inline]
+    fn recv_whole(op: &Op) -> i32 {
+        let (memory, len) = (op.memory.cast(), op.len as usize);
+        // SAFETY: as above.
+        answer(unsafe { libc::recv(op.fd, memory, len, libc::MSG_WAITALL) })
+    }
 }
 
 /// Makes the calls when it is handed the operations.
-pub(crate) struct Blocking<C>(std::marker::PhantomData<C>);
+pub(crate) struct Blocking<C> {
+    /// Whether messages are taken whole: who took a part, and then waited for a connection whose other side has had no
+    /// answer to all of its messages, would wait for ever.
+    whole: bool,
+    calls: PhantomData<C>,
+}
 
 impl<C: Calls> Blocking<C> {
-    /// Needs nothing.
-    pub(crate) fn new() -> Self {
-        Self(std::marker::PhantomData)
+    /// For a job of this kind.
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            whole: kind == Kind::PingPong,
+            calls: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn call(&self, op: &Op) -> i32 {
+        match op.code {
+            Code::Recv if self.whole => C::recv_whole(op),
+            _ => C::call(op),
+        }
     }
 }
 
@@ -52,7 +81,7 @@ impl<C: Calls> Queue for Blocking<C> {
     fn step(&mut self, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
         done.extend(ops.iter().map(|op| Done {
             slot: op.slot,
-            result: C::call(op),
+            result: self.call(op),
         }));
         Ok(())
     }

@@ -8,6 +8,7 @@ pub(crate) mod native;
 mod pool;
 mod posix;
 pub(crate) mod ring;
+pub(crate) mod sqpoll;
 
 /// `safe::uring::raw`.
 pub(crate) mod raw {
@@ -16,7 +17,6 @@ pub(crate) mod raw {
 }
 
 use anyhow::Result;
-use safe::uring::Ring;
 use serde::Serialize;
 
 use crate::engine::{Driven, Engine, Queue};
@@ -114,18 +114,14 @@ fn raw(job: &Job, flavour: Flavour) -> Result<Box<dyn Engine>> {
     boxed(raw::Uring::new(job, flavour)?, job)
 }
 
-fn tagged(ring: Ring, job: &Job) -> Result<Box<dyn Engine>> {
-    boxed(ring::Tagged::new(ring, job.depth), job)
-}
-
 /// All engines that need nothing but this family and the system.
 #[rustfmt::skip]
 pub(crate) const OWN: &[Entry] = {
     use Class::*;
     use Owner::*;
     &[
-        Entry { name: "nothing: the loop alone", owner: System, class: Blocking, can: |kind| kind == Kind::Nop, make: |job| boxed(blocking::Blocking::<blocking::Libc>::new(), job) },
-        Entry { name: "blocking calls", owner: System, class: Blocking, can: calls, make: |job| boxed(blocking::Blocking::<blocking::Libc>::new(), job) },
+        Entry { name: "nothing: the loop alone", owner: System, class: Blocking, can: |kind| kind == Kind::Nop, make: |job| boxed(blocking::Blocking::<blocking::Libc>::new(job.kind), job) },
+        Entry { name: "blocking calls", owner: System, class: Blocking, can: calls, make: |job| boxed(blocking::Blocking::<blocking::Libc>::new(job.kind), job) },
         Entry { name: "thread pool (rayon)", owner: System, class: Blocking, can: calls, make: |job| boxed(pool::Pool::new(job)?, job) },
         Entry { name: "epoll", owner: System, class: Epoll, can: sockets, make: |job| boxed(epoll::Epoll::new(job)?, job) },
         Entry { name: "safe::posix", owner: Ours, class: Posix, can: files, make: |job| boxed(posix::Posix::new(job.depth), job) },
@@ -136,11 +132,11 @@ pub(crate) const OWN: &[Entry] = {
         Entry { name: "safe::uring::raw, fixed", owner: Ours, class: Fixed, can: registered, make: |job| raw(job, Flavour::Fixed) },
         Entry { name: "safe::uring::raw, DEFER_TASKRUN", owner: Ours, class: Defer, can: any, make: |job| raw(job, Flavour::Defer) },
         Entry { name: "safe::uring::raw, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: |job| raw(job, Flavour::Sqpoll) },
-        Entry { name: "Ring, events", owner: Ours, class: Defer, can: any, make: |job| tagged(ring::ring(job.depth)?, job) },
+        Entry { name: "Ring, events", owner: Ours, class: Defer, can: any, make: |job| boxed(ring::Tagged::new(job.depth)?, job) },
         Entry { name: "Ring, owned", owner: Ours, class: Defer, can: any, make: |job| boxed(ring::Owned::new(ring::ring(job.depth)?, job.depth), job) },
         Entry { name: "Ring, scoped", owner: Ours, class: Defer, can: any, make: |job| Ok(Box::new(ring::Scoped::new(ring::ring(job.depth)?, job.depth))) },
-        Entry { name: "Ring, fixed", owner: Ours, class: Fixed, can: |kind| kind == Kind::Read, make: |job| boxed(fixed::Fixed::new(job)?, job) },
-        Entry { name: "Ring, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: |job| tagged(Ring::builder().sqpoll(2).build(job.depth.max(2) as u32)?, job) },
+        Entry { name: "Ring, fixed", owner: Ours, class: Fixed, can: |kind| kind == Kind::Read, make: |job| Ok(Box::new(fixed::Fixed::new(job)?)) },
+        Entry { name: "Ring, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: |job| boxed(ring::Tagged::sqpoll(job.depth)?, job) },
     ]
 };
 

@@ -1,5 +1,6 @@
 //! Native AIO, its ends taken from the ring or by system call. Sockets are polled, then read and written.
 
+use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::ptr;
 
@@ -80,15 +81,25 @@ impl Queue for Native {
             rest = &rest[taken..];
         }
         let min = usize::from(done.is_empty());
-        let mut completions = self.context.completions();
-        let events = if self.ring {
-            completions.wait(min, &mut self.events, None, None)?
-        } else if min > 0 {
-            completions.wait_in_kernel(min, &mut self.events, None, None)?
-        } else {
+        if min == 0 && !self.ring {
             return Ok(());
+        }
+        let count = loop {
+            let mut completions = self.context.completions();
+            let events = if self.ring {
+                completions.wait(min, &mut self.events, None, None)
+            } else {
+                completions.wait_in_kernel(min, &mut self.events, None, None)
+            };
+            match events {
+                // Rings of other engines, which are of the same thread, may still have work for it.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                events => break events?.len(),
+            }
         };
-        for event in events {
+        for event in &self.events[..count] {
+            // SAFETY: so many were written.
+            let event = unsafe { event.assume_init_ref() };
             let slot = event.data() as usize;
             let result = match self.waiting[slot].take() {
                 Some(op) => Libc::call(&op),

@@ -2,19 +2,20 @@
 
 use std::collections::VecDeque;
 use std::ffi::CStr;
+use std::hint;
 use std::io;
 use std::marker::PhantomData;
-use std::mem;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use safe::uring::op::{self, Completed, Error, Operation, Outcome, Status, Unclosed};
 use safe::uring::{Event, Reason, Rejected, Ring, Scope, ScopedTicket, Ticket};
 
+use super::sqpoll;
 use crate::engine::{Engine, Queue, Room, drive};
 use crate::job::Job;
 use crate::memory::Piece;
-use crate::op::{Code, Done, Op};
+use crate::op::{Code, Done, Memory, Op};
 
 type File = BorrowedFd<'static>;
 type Read = op::Read<File, Piece>;
@@ -54,7 +55,7 @@ fn close(op: &Op) -> op::Close {
 
 /// What the kernel answered, out of a typed result.
 trait Answer {
-    fn answer(self, op: &Op) -> i32;
+    fn answer(self) -> i32;
 }
 
 fn number(result: Result<i32, Error>) -> i32 {
@@ -63,47 +64,46 @@ fn number(result: Result<i32, Error>) -> i32 {
 
 impl Answer for Result<(), Error> {
     #[inline]
-    fn answer(self, _op: &Op) -> i32 {
+    fn answer(self) -> i32 {
         number(self.map(|()| 0))
     }
 }
 
 impl Answer for Result<(), Unclosed> {
     #[inline]
-    fn answer(self, op: &Op) -> i32 {
-        self.map_err(|unclosed| unclosed.error).answer(op)
+    fn answer(self) -> i32 {
+        self.map_err(|unclosed| unclosed.error).answer()
     }
 }
 
 impl<F, B> Answer for Completed<F, B> {
     #[inline]
-    fn answer(self, _op: &Op) -> i32 {
+    fn answer(self) -> i32 {
         number(self.result.map(|bytes| bytes as i32))
     }
 }
 
 impl<F> Answer for Outcome<(), F> {
     #[inline]
-    fn answer(self, _op: &Op) -> i32 {
+    fn answer(self) -> i32 {
         number(self.result.map(|()| 0))
     }
 }
 
 impl Answer for Result<OwnedFd, Error> {
     #[inline]
-    fn answer(self, _op: &Op) -> i32 {
+    fn answer(self) -> i32 {
         number(self.map(IntoRawFd::into_raw_fd))
     }
 }
 
-impl Answer for Result<Status, Error> {
-    #[inline]
-    fn answer(self, op: &Op) -> i32 {
-        number(self.map(|status| {
-            op.note_size(status.size().unwrap_or(u64::MAX));
-            0
-        }))
-    }
+/// What the kernel answered to statx, with the size noted where it would have written it.
+#[inline]
+fn noted(result: Result<Status, Error>, memory: Memory) -> i32 {
+    number(result.map(|status| {
+        memory.note_size(status.size().unwrap_or(u64::MAX));
+        0
+    }))
 }
 
 /// Hands over what is queued, if that is why an operation was not taken, and gives the operation back.
@@ -121,14 +121,35 @@ fn room<O>(rejected: Rejected<O>, submit: impl FnOnce() -> io::Result<usize>) ->
 /// Results come as events.
 pub(crate) struct Tagged {
     ring: Ring,
-    ops: Vec<Option<Op>>,
+    /// Whether a kernel thread takes the entries.
+    sqpoll: bool,
+    /// What each slot asked for, and where its memory is.
+    asked: Vec<(Code, Memory)>,
 }
 
 impl Tagged {
-    /// On this ring.
-    pub(crate) fn new(ring: Ring, depth: usize) -> Self {
-        let ops = vec![None; depth];
-        Self { ring, ops }
+    /// On a ring as it comes.
+    pub(crate) fn new(depth: usize) -> Result<Self> {
+        Ok(Self::on(ring(depth)?, false, depth))
+    }
+
+    /// On one with a kernel thread.
+    pub(crate) fn sqpoll(depth: usize) -> Result<Self> {
+        let mut builder = Ring::builder().sqpoll(sqpoll::AWAKE);
+        if let Some(cpu) = sqpoll::cpu() {
+            builder = builder.sqpoll_cpu(cpu);
+        }
+        let ring = builder.build(depth.max(2) as u32)?;
+        Ok(Self::on(ring, true, depth))
+    }
+
+    fn on(ring: Ring, sqpoll: bool, depth: usize) -> Self {
+        let asked = vec![(Code::Nop, Memory::NONE); depth];
+        Self {
+            ring,
+            sqpoll,
+            asked,
+        }
     }
 
     #[inline]
@@ -158,22 +179,42 @@ impl Tagged {
     }
 }
 
-/// How the next event is asked for: the first is waited for, and those that are there come with it.
-pub(super) enum Next {
-    /// None has come yet.
-    Wait,
-    /// One has.
-    Look,
+/// What the operation brought whose event this is.
+#[inline]
+pub(super) fn output<O: Operation + 'static>(event: Event<'_>) -> Result<O::Output> {
+    event
+        .take::<O>()
+        .map_err(|event| anyhow!("an event of another type, with tag {}", event.tag()))
 }
 
-impl Next {
-    /// The next event of this ring; nothing when there are no more.
+impl Tagged {
+    /// Takes an event.
     #[inline]
-    pub(super) fn of<'ring>(&mut self, ring: &'ring mut Ring) -> Result<Option<Event<'ring>>> {
-        Ok(match mem::replace(self, Self::Look) {
-            Self::Wait => Some(ring.next_event()?),
-            Self::Look => ring.try_next_event()?,
-        })
+    fn note(asked: &[(Code, Memory)], event: Event<'_>, done: &mut Vec<Done>) -> Result<()> {
+        let slot = event.tag() as u32;
+        let (code, memory) = asked[slot as usize];
+        let result = match code {
+            Code::Nop => output::<op::Nop>(event)?.answer(),
+            Code::Read => output::<Read>(event)?.answer(),
+            Code::Write => output::<Write>(event)?.answer(),
+            Code::Sync => output::<Sync>(event)?.answer(),
+            Code::Recv => output::<Recv>(event)?.answer(),
+            Code::Send => output::<Send>(event)?.answer(),
+            Code::Open => output::<Open>(event)?.answer(),
+            Code::Statx => noted(output::<Statx>(event)?, memory),
+            Code::Close => output::<op::Close>(event)?.answer(),
+        };
+        done.push(Done { slot, result });
+        Ok(())
+    }
+
+    /// Takes the events that are there.
+    #[inline]
+    fn look(&mut self, done: &mut Vec<Done>) -> Result<()> {
+        while let Some(event) = self.ring.try_next_event()? {
+            Self::note(&self.asked, event, done)?;
+        }
+        Ok(())
     }
 }
 
@@ -181,30 +222,38 @@ impl Queue for Tagged {
     #[inline]
     fn step(&mut self, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
         for op in ops {
-            self.ops[op.slot as usize] = Some(*op);
+            self.asked[op.slot as usize] = (op.code, op.memory());
             self.hand(op)?;
         }
-        let mut next = Next::Wait;
-        while let Some(event) = next.of(&mut self.ring)? {
-            let slot = event.tag() as u32;
-            let op = &self.ops[slot as usize].context("an event of nobody")?;
-            let taken = match op.code {
-                Code::Nop => event.take::<op::Nop>().map(|result| result.answer(op)),
-                Code::Read => event.take::<Read>().map(|result| result.answer(op)),
-                Code::Write => event.take::<Write>().map(|result| result.answer(op)),
-                Code::Sync => event.take::<Sync>().map(|result| result.answer(op)),
-                Code::Recv => event.take::<Recv>().map(|result| result.answer(op)),
-                Code::Send => event.take::<Send>().map(|result| result.answer(op)),
-                Code::Open => event.take::<Open>().map(|result| result.answer(op)),
-                Code::Statx => event.take::<Statx>().map(|result| result.answer(op)),
-                Code::Close => event.take::<op::Close>().map(|result| result.answer(op)),
-            };
-            let Ok(result) = taken else {
-                bail!("an event of another type");
-            };
-            done.push(Done { slot, result });
+        if self.sqpoll {
+            self.ring.submit()?;
+            for _ in 0..sqpoll::LOOKS {
+                self.look(done)?;
+                if !done.is_empty() {
+                    return Ok(());
+                }
+                hint::spin_loop();
+            }
+        }
+        Self::note(&self.asked, self.ring.next_event()?, done)?;
+        self.look(done)
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        if self.sqpoll {
+            sqpoll::make_way()?;
+            // Wakes the thread.
+            let nop = self.ring.push(op::Nop::new());
+            let nop = nop.map_err(|rejected| anyhow!("a NOP: {}", rejected.reason()))?;
+            self.ring.wait(nop).map_err(|error| error.error)??;
         }
         Ok(())
+    }
+
+    fn rest(&mut self) {
+        if self.sqpoll {
+            sqpoll::rest();
+        }
     }
 }
 
@@ -292,24 +341,35 @@ enum Pending<T: Tickets> {
     Recv(T::Of<Recv>),
     Send(T::Of<Send>),
     Open(T::Of<Open>),
-    Statx(T::Of<Statx>),
+    Statx(T::Of<Statx>, Memory),
     Close(T::Of<op::Close>),
 }
 
 impl<T: Tickets> Pending<T> {
+    /// Hands over the operation, and puts its ticket at the end of the line: there at once, since a value of many types
+    /// that is passed on is written and read in pieces that do not fit.
     #[inline]
-    fn push(to: &mut impl Taker<T>, op: &Op) -> Result<Self> {
-        Ok(match op.code {
-            Code::Nop => Self::Nop(to.push(op::Nop::new())?),
-            Code::Read => Self::Read(to.push(read(op))?),
-            Code::Write => Self::Write(to.push(write(op))?),
-            Code::Sync => Self::Sync(to.push(Sync::data(op.file()))?),
-            Code::Recv => Self::Recv(to.push(Recv::new(op.file(), piece(op)))?),
-            Code::Send => Self::Send(to.push(Send::new(op.file(), piece(op)))?),
-            Code::Open => Self::Open(to.push(Open::new(op.path()))?),
-            Code::Statx => Self::Statx(to.push(Statx::of(op.file()))?),
-            Code::Close => Self::Close(to.push(close(op))?),
-        })
+    fn push(to: &mut impl Taker<T>, op: &Op, line: &mut Line<T>) -> Result<()> {
+        match op.code {
+            Code::Nop => Self::Nop(to.push(op::Nop::new())?).queue(op, line),
+            Code::Read => Self::Read(to.push(read(op))?).queue(op, line),
+            Code::Write => Self::Write(to.push(write(op))?).queue(op, line),
+            Code::Sync => Self::Sync(to.push(Sync::data(op.file()))?).queue(op, line),
+            Code::Recv => Self::Recv(to.push(Recv::new(op.file(), piece(op)))?).queue(op, line),
+            Code::Send => Self::Send(to.push(Send::new(op.file(), piece(op)))?).queue(op, line),
+            Code::Open => Self::Open(to.push(Open::new(op.path()))?).queue(op, line),
+            Code::Statx => {
+                let ticket = to.push(Statx::of(op.file()))?;
+                Self::Statx(ticket, op.memory()).queue(op, line);
+            }
+            Code::Close => Self::Close(to.push(close(op))?).queue(op, line),
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn queue(self, op: &Op, line: &mut Line<T>) {
+        line.push_back((op.slot, self));
     }
 
     #[inline]
@@ -322,29 +382,29 @@ impl<T: Tickets> Pending<T> {
             Self::Recv(ticket) => T::is_done(ticket),
             Self::Send(ticket) => T::is_done(ticket),
             Self::Open(ticket) => T::is_done(ticket),
-            Self::Statx(ticket) => T::is_done(ticket),
+            Self::Statx(ticket, _) => T::is_done(ticket),
             Self::Close(ticket) => T::is_done(ticket),
         }
     }
 
     #[inline]
-    fn wait(self, from: &mut impl Taker<T>, op: &Op) -> Result<i32> {
+    fn wait(self, from: &mut impl Taker<T>) -> Result<i32> {
         Ok(match self {
-            Self::Nop(ticket) => from.wait(ticket)?.answer(op),
-            Self::Read(ticket) => from.wait(ticket)?.answer(op),
-            Self::Write(ticket) => from.wait(ticket)?.answer(op),
-            Self::Sync(ticket) => from.wait(ticket)?.answer(op),
-            Self::Recv(ticket) => from.wait(ticket)?.answer(op),
-            Self::Send(ticket) => from.wait(ticket)?.answer(op),
-            Self::Open(ticket) => from.wait(ticket)?.answer(op),
-            Self::Statx(ticket) => from.wait(ticket)?.answer(op),
-            Self::Close(ticket) => from.wait(ticket)?.answer(op),
+            Self::Nop(ticket) => from.wait(ticket)?.answer(),
+            Self::Read(ticket) => from.wait(ticket)?.answer(),
+            Self::Write(ticket) => from.wait(ticket)?.answer(),
+            Self::Sync(ticket) => from.wait(ticket)?.answer(),
+            Self::Recv(ticket) => from.wait(ticket)?.answer(),
+            Self::Send(ticket) => from.wait(ticket)?.answer(),
+            Self::Open(ticket) => from.wait(ticket)?.answer(),
+            Self::Statx(ticket, memory) => noted(from.wait(ticket)?, memory),
+            Self::Close(ticket) => from.wait(ticket)?.answer(),
         })
     }
 }
 
 /// Tickets in the order in which they are waited for.
-type Line<T> = VecDeque<(Op, Pending<T>)>;
+type Line<T> = VecDeque<(u32, Pending<T>)>;
 
 /// Pushes, waits for the first, and takes those after it that are over, too.
 #[inline]
@@ -355,11 +415,11 @@ fn step<T: Tickets>(
     done: &mut Vec<Done>,
 ) -> Result<()> {
     for op in ops {
-        line.push_back((*op, Pending::push(with, op)?));
+        Pending::push(with, op, line)?;
     }
     loop {
-        let (op, pending) = line.pop_front().context("nothing is in flight")?;
-        let (slot, result) = (op.slot, pending.wait(with, &op)?);
+        let (slot, pending) = line.pop_front().context("nothing is in flight")?;
+        let result = pending.wait(with)?;
         done.push(Done { slot, result });
         if line.front().is_none_or(|(_, pending)| !pending.is_done()) {
             return Ok(());

@@ -3,21 +3,14 @@
 use std::hint;
 use std::os::fd::AsRawFd;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::engines::Flavour;
+use crate::engines::{Flavour, sqpoll};
 use crate::engine::Queue;
 use crate::job::Job;
 use crate::op::{Code, Done, Op};
 use api::{IoUring, opcode, squeue, types};
-
-/// How long a kernel thread that polls stays awake, in milliseconds.
-const AWAKE: u32 = 2;
-
-/// How often completions are looked for before the kernel is asked to wait.
-const LOOKS: u32 = 200;
 
 /// A ring.
 pub(crate) struct Uring {
@@ -35,7 +28,10 @@ impl Uring {
                 builder.setup_single_issuer().setup_defer_taskrun();
             }
             Flavour::Sqpoll => {
-                builder.setup_sqpoll(AWAKE);
+                builder.setup_sqpoll(sqpoll::AWAKE);
+                if let Some(cpu) = sqpoll::cpu() {
+                    builder.setup_sqpoll_cpu(cpu);
+                }
             }
         }
         // The kernel thread may free entries only after the operations are over.
@@ -76,23 +72,17 @@ impl Queue for Uring {
     #[inline]
     fn step(&mut self, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
         {
-            let fixed = self.flavour == Flavour::Fixed;
-            let mut queue = self.ring.submission();
+            let mut to = To {
+                queue: self.ring.submission(),
+                flavour: self.flavour,
+            };
             for op in ops {
-                let entry = if fixed { fixed_entry(op) } else { entry(op) };
-                let entry = entry.user_data(op.slot.into());
-                // SAFETY: files and memory are the job's until the operation is over, which the round waits for.
-                while unsafe { queue.push(&entry) }.is_err() {
-                    // Only a kernel thread can be late.
-                    ensure!(self.flavour == Flavour::Sqpoll, "the queue is full");
-                    thread::yield_now();
-                    queue.sync();
-                }
+                to.hand(op)?;
             }
         }
         if self.flavour == Flavour::Sqpoll {
             self.ring.submit()?;
-            for _ in 0..LOOKS {
+            for _ in 0..sqpoll::LOOKS {
                 self.reap(done);
                 if !done.is_empty() {
                     return Ok(());
@@ -107,6 +97,7 @@ impl Queue for Uring {
 
     fn prepare(&mut self) -> Result<()> {
         if self.flavour == Flavour::Sqpoll {
+            sqpoll::make_way()?;
             // Wakes the thread.
             let nop = opcode::Nop::new().build();
             // SAFETY: a NOP names no memory.
@@ -119,55 +110,92 @@ impl Queue for Uring {
 
     fn rest(&mut self) {
         if self.flavour == Flavour::Sqpoll {
-            // Until the thread sleeps, so that others have its processor.
-            thread::sleep(Duration::from_millis(2 * u64::from(AWAKE)));
+            sqpoll::rest();
         }
     }
 }
 
-#[inline]
-fn entry(op: &Op) -> squeue::Entry {
-    let fd = types::Fd(op.fd);
-    match op.code {
-        Code::Nop => opcode::Nop::new().build(),
-        Code::Read => opcode::Read::new(fd, op.memory, op.len)
-            .offset(op.offset)
-            .build(),
-        Code::Write => opcode::Write::new(fd, op.memory, op.len)
-            .offset(op.offset)
-            .build(),
-        Code::Sync => opcode::Fsync::new(fd)
-            .flags(types::FsyncFlags::DATASYNC)
-            .build(),
-        Code::Recv => opcode::Recv::new(fd, op.memory, op.len).build(),
-        Code::Send => opcode::Send::new(fd, op.memory, op.len).build(),
-        Code::Open => opcode::OpenAt::new(fd, op.path)
-            .flags(libc::O_RDONLY)
-            .build(),
-        Code::Statx => opcode::Statx::new(fd, c"".as_ptr(), op.status().cast())
-            .flags(libc::AT_EMPTY_PATH)
-            .mask(libc::STATX_BASIC_STATS)
-            .build(),
-        Code::Close => opcode::Close::new(fd).build(),
-    }
+/// The queue of a ring that is set up like that.
+struct To<'ring> {
+    queue: squeue::SubmissionQueue<'ring>,
+    flavour: Flavour,
 }
 
-/// The same with registered files and memory, where there are any.
-#[inline]
-fn fixed_entry(op: &Op) -> squeue::Entry {
-    let file = types::Fixed(op.file);
-    match op.code {
-        Code::Read => opcode::ReadFixed::new(file, op.memory, op.len, 0)
-            .offset(op.offset)
-            .build(),
-        Code::Write => opcode::WriteFixed::new(file, op.memory, op.len, 0)
-            .offset(op.offset)
-            .build(),
-        Code::Sync => opcode::Fsync::new(file)
-            .flags(types::FsyncFlags::DATASYNC)
-            .build(),
-        Code::Recv => opcode::Recv::new(file, op.memory, op.len).build(),
-        Code::Send => opcode::Send::new(file, op.memory, op.len).build(),
-        _ => entry(op),
+impl To<'_> {
+    /// Puts in what the operation is, where it is known which one it is: an entry that may be any of them would be put
+    /// together in memory, and then copied.
+    #[inline]
+    fn hand(&mut self, op: &Op) -> Result<()> {
+        let fd = types::Fd(op.fd);
+        match op.code {
+            Code::Nop => self.put(op, opcode::Nop::new().build()),
+            Code::Open => {
+                let open = opcode::OpenAt::new(fd, op.path).flags(libc::O_RDONLY);
+                self.put(op, open.build())
+            }
+            Code::Statx => {
+                let statx = opcode::Statx::new(fd, c"".as_ptr(), op.status().cast())
+                    .flags(libc::AT_EMPTY_PATH)
+                    .mask(libc::STATX_BASIC_STATS);
+                self.put(op, statx.build())
+            }
+            Code::Close => self.put(op, opcode::Close::new(fd).build()),
+            _ if self.flavour == Flavour::Fixed => self.hand_fixed(op),
+            Code::Read => {
+                let read = opcode::Read::new(fd, op.memory, op.len).offset(op.offset);
+                self.put(op, read.build())
+            }
+            Code::Write => {
+                let write = opcode::Write::new(fd, op.memory, op.len).offset(op.offset);
+                self.put(op, write.build())
+            }
+            Code::Sync => {
+                let sync = opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC);
+                self.put(op, sync.build())
+            }
+            Code::Recv => self.put(op, opcode::Recv::new(fd, op.memory, op.len).build()),
+            Code::Send => self.put(op, opcode::Send::new(fd, op.memory, op.len).build()),
+        }
+    }
+
+    /// The same with registered files and memory, for what has them.
+    #[inline]
+    fn hand_fixed(&mut self, op: &Op) -> Result<()> {
+        let file = types::Fixed(op.file);
+        match op.code {
+            Code::Read => {
+                let read = opcode::ReadFixed::new(file, op.memory, op.len, 0).offset(op.offset);
+                self.put(op, read.build())
+            }
+            Code::Write => {
+                let write = opcode::WriteFixed::new(file, op.memory, op.len, 0).offset(op.offset);
+                self.put(op, write.build())
+            }
+            Code::Recv => self.put(op, opcode::Recv::new(file, op.memory, op.len).build()),
+            Code::Send => self.put(op, opcode::Send::new(file, op.memory, op.len).build()),
+            _ => {
+                let sync = opcode::Fsync::new(file).flags(types::FsyncFlags::DATASYNC);
+                self.put(op, sync.build())
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, op: &Op, entry: squeue::Entry) -> Result<()> {
+        let entry = entry.user_data(op.slot.into());
+        // SAFETY: files and memory are the job's until the operation is over, which the round waits for.
+        while unsafe { self.queue.push(&entry) }.is_err() {
+            self.wait_for_room()?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self) -> Result<()> {
+        // Only a kernel thread can be late.
+        ensure!(self.flavour == Flavour::Sqpoll, "the queue is full");
+        thread::yield_now();
+        self.queue.sync();
+        Ok(())
     }
 }

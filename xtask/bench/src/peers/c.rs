@@ -8,7 +8,7 @@ use std::ptr::{self, NonNull};
 use anyhow::{Result, ensure};
 
 use crate::engine::Queue;
-use crate::engines::Flavour;
+use crate::engines::{Flavour, sqpoll};
 use crate::job::Job;
 use crate::op::{Done, Op};
 use crate::reap::Reaper;
@@ -26,6 +26,8 @@ unsafe extern "C" {
         entries: u32,
         flags: u32,
         idle: u32,
+        cpu: u32,
+        looks: u32,
         flavour: c_int,
         files: *const c_int,
         count: u32,
@@ -104,17 +106,30 @@ impl Liburing {
                 let flags = uring_sys::IORING_SETUP_SINGLE_ISSUER;
                 (2, flags | uring_sys::IORING_SETUP_DEFER_TASKRUN, 1)
             }
-            Flavour::Sqpoll => (3, uring_sys::IORING_SETUP_SQPOLL, 2),
+            Flavour::Sqpoll => {
+                let bound = sqpoll::cpu().map_or(0, |_| uring_sys::IORING_SETUP_SQ_AFF);
+                (3, uring_sys::IORING_SETUP_SQPOLL | bound, 2)
+            }
         };
         let entries = (room * job.depth).next_power_of_two() as u32;
         let files: Vec<c_int> = job.files.iter().map(AsRawFd::as_raw_fd).collect();
         let (memory, len) = job.slab.whole();
         let (mut made, count) = (ptr::null_mut(), files.len() as u32);
-        let files = files.as_ptr();
+        let (files, cpu) = (files.as_ptr(), sqpoll::cpu().unwrap_or(0));
         // SAFETY: the files and the memory are live, and outlive the engine.
         check(unsafe {
             bench_liburing_new(
-                &mut made, entries, flags, 2, number, files, count, memory, len,
+                &mut made,
+                entries,
+                flags,
+                sqpoll::AWAKE,
+                cpu,
+                sqpoll::LOOKS,
+                number,
+                files,
+                count,
+                memory,
+                len,
             )
         })?;
         let peer = NonNull::new(made).expect("what succeeds makes one");
@@ -131,6 +146,7 @@ impl Queue for Liburing {
 
     fn prepare(&mut self) -> Result<()> {
         if self.flavour == Flavour::Sqpoll {
+            sqpoll::make_way()?;
             // SAFETY: the peer is live.
             check(unsafe { bench_liburing_wake(self.peer.as_ptr()) })?;
         }
@@ -139,7 +155,7 @@ impl Queue for Liburing {
 
     fn rest(&mut self) {
         if self.flavour == Flavour::Sqpoll {
-            std::thread::sleep(std::time::Duration::from_millis(4));
+            sqpoll::rest();
         }
     }
 }

@@ -98,7 +98,10 @@ int bench_libaio_step(struct bench_libaio *peer, const struct op *ops, unsigned 
     }
     if (over > 0)
         return over;
-    int came = io_getevents(peer->context, 1, peer->depth < room ? peer->depth : room, peer->events, NULL);
+    int came;
+    do
+        came = io_getevents(peer->context, 1, peer->depth < room ? peer->depth : room, peer->events, NULL);
+    while (came == -EINTR);
     for (int at = 0; at < came; at++) {
         uint32_t slot = (uintptr_t)peer->events[at].data;
         int32_t result = (int32_t)peer->events[at].res;

@@ -11,9 +11,6 @@
 
 enum flavour { PLAIN, FIXED, DEFER, SQPOLL };
 
-/* How often completions are looked for before the kernel is asked to wait. */
-#define LOOKS 200
-
 static inline void pause_a_little(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -24,6 +21,8 @@ static inline void pause_a_little(void)
 struct bench_liburing {
     struct io_uring ring;
     enum flavour flavour;
+    /* How often completions of a kernel thread are looked for before the kernel is asked to wait. */
+    unsigned looks;
 };
 
 void bench_liburing_free(struct bench_liburing *peer)
@@ -34,13 +33,14 @@ void bench_liburing_free(struct bench_liburing *peer)
 
 /* Answers a negative errno, or 0. */
 int bench_liburing_new(struct bench_liburing **made, unsigned entries, unsigned flags, unsigned idle,
-                       int flavour, const int *files, unsigned count, void *memory, size_t len)
+                       unsigned cpu, unsigned looks, int flavour, const int *files, unsigned count, void *memory, size_t len)
 {
     struct bench_liburing *peer = calloc(1, sizeof(*peer));
     if (!peer)
         return -ENOMEM;
-    struct io_uring_params params = { .flags = flags, .sq_thread_idle = idle };
+    struct io_uring_params params = { .flags = flags, .sq_thread_idle = idle, .sq_thread_cpu = cpu };
     peer->flavour = flavour;
+    peer->looks = looks;
     int answer = io_uring_queue_init_params(entries, &peer->ring, &params);
     if (answer < 0) {
         free(peer);
@@ -139,7 +139,7 @@ int bench_liburing_step(struct bench_liburing *peer, const struct op *ops, unsig
         int answer = io_uring_submit(&peer->ring);
         if (answer < 0)
             return answer;
-        for (int look = 0; look < LOOKS; look++) {
+        for (unsigned look = 0; look < peer->looks; look++) {
             int taken = reap(peer, done, room);
             if (taken > 0)
                 return taken;

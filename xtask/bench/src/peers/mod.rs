@@ -23,18 +23,16 @@ mod io_uring {
 
 #[cfg(not(feature = "peers"))]
 mod none {
-    use anyhow::Result;
-
     use crate::engines::Entry;
-    use crate::measure::Named;
+    use crate::measure::Entrant;
     use crate::reap::Spec;
 
     /// None in this build.
     pub(crate) const ALL: &[Entry] = &[];
 
     /// Nobody else takes events of native AIO.
-    pub(crate) fn reapers(_spec: Spec, _events: usize) -> Result<Vec<Named>> {
-        Ok(Vec::new())
+    pub(crate) fn reapers(_spec: Spec, _events: usize) -> Option<Entrant> {
+        None
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 
 use crate::engines::blocking::Calls;
 use crate::op::{Code, Op};
@@ -13,6 +14,13 @@ impl Calls for Rustix {
     #[inline]
     fn call(op: &Op) -> i32 {
         number(call(op))
+    }
+
+    #[inline]
+    fn recv_whole(op: &Op) -> i32 {
+        // SAFETY: the operation is this one's turn.
+        let memory = unsafe { op.bytes_mut() };
+        number(rustix::net::recv(op.file(), memory, RecvFlags::WAITALL).map(|(count, _)| count))
     }
 }
 
@@ -38,7 +46,7 @@ fn call(op: &Op) -> Result<usize, Errno> {
         Code::Statx => {
             let mask = StatxFlags::BASIC_STATS;
             let status = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, mask)?;
-            op.note_size(status.stx_size);
+            op.memory().note_size(status.stx_size);
             Ok(0)
         }
         Code::Close => {

@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::engines::blocking::Blocking as Calling;
 use crate::engines::{Class, Entry, Flavour, Owner, any, boxed, files, registered};
 use crate::job::{Job, Kind};
-use crate::measure::Named;
+use crate::measure::Entrant;
 use crate::reap::{self, Spec};
 
 fn calls(kind: Kind) -> bool {
@@ -29,7 +29,7 @@ pub(crate) const ALL: &[Entry] = {
     use Class::*;
     use Owner::Peer;
     &[
-        Entry { name: "rustix", owner: Peer, class: Blocking, can: calls, make: |job| boxed(Calling::<rustix::Rustix>::new(), job) },
+        Entry { name: "rustix", owner: Peer, class: Blocking, can: calls, make: |job| boxed(Calling::<rustix::Rustix>::new(job.kind), job) },
         Entry { name: "nix aio", owner: Peer, class: Posix, can: files, make: |job| boxed(nix::Nix::new(job.depth), job) },
         Entry { name: "libaio", owner: Peer, class: Aio, can: registered, make: |job| boxed(c::libaio(job.depth)?, job) },
         Entry { name: "io-uring", owner: Peer, class: Uring, can: any, make: |job| crate_ring(job, Flavour::Plain) },
@@ -47,7 +47,7 @@ pub(crate) const ALL: &[Entry] = {
 };
 
 /// Who else takes events of native AIO.
-pub(crate) fn reapers(spec: Spec, events: usize) -> Result<Vec<Named>> {
-    let libaio = c::libaio(events)?;
-    Ok(vec![reap::contender("libaio", Owner::Peer, libaio, spec)])
+pub(crate) fn reapers(spec: Spec, events: usize) -> Option<Entrant> {
+    let libaio = move || c::libaio(events);
+    Some(reap::entrant("libaio", Owner::Peer, spec, libaio))
 }

@@ -156,7 +156,7 @@ impl<R: Runtime> Shared<R> {
                 let opened = self.take(slot)?;
                 let size = R::size(&opened).await;
                 self.opened.borrow_mut()[slot] = Some(opened);
-                op.note_size(size?);
+                op.memory().note_size(size?);
                 Ok(0)
             }
             Code::Close => R::close(self.take(slot)?).await.map(|()| 0),
