@@ -2,7 +2,6 @@
 
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::ptr;
 #[cfg(feature = "peers")]
 use std::slice;
 
@@ -105,9 +104,6 @@ impl Op {
 pub(crate) struct Memory(*mut u8);
 
 impl Memory {
-    /// Nowhere.
-    pub(crate) const NONE: Self = Self(ptr::null_mut());
-
     /// Notes the size that an interface of higher level found, as statx(2) would have. The operation was a statx.
     pub(crate) fn note_size(self, size: u64) {
         // SAFETY: the slot's memory is aligned and has room for it.

@@ -5,7 +5,7 @@ use std::mem;
 use anyhow::{Context, Result, anyhow};
 use safe::uring::{Event, FixedBuf, FixedFd, Ring, op};
 
-use super::ring;
+use super::{ring, typed};
 use crate::engine::{Engine, Room, drive};
 use crate::job::Job;
 use crate::memory::Slab;
@@ -72,7 +72,7 @@ impl Slots {
     #[inline]
     fn note(&mut self, event: Event<'_>, done: &mut Vec<Done>) -> Result<()> {
         let slot = event.tag() as u32;
-        let read = ring::output::<Read>(event)?;
+        let read = typed::output::<Read>(event)?;
         self.0[slot as usize] = Some((read.file, read.buf));
         let result = match read.result {
             Ok(bytes) => bytes as i32,

@@ -9,6 +9,7 @@ mod pool;
 mod posix;
 pub(crate) mod ring;
 pub(crate) mod sqpoll;
+mod typed;
 
 /// `safe::uring::raw`.
 pub(crate) mod raw {
@@ -132,11 +133,11 @@ pub(crate) const OWN: &[Entry] = {
         Entry { name: "safe::uring::raw, fixed", owner: Ours, class: Fixed, can: registered, make: |job| raw(job, Flavour::Fixed) },
         Entry { name: "safe::uring::raw, DEFER_TASKRUN", owner: Ours, class: Defer, can: any, make: |job| raw(job, Flavour::Defer) },
         Entry { name: "safe::uring::raw, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: |job| raw(job, Flavour::Sqpoll) },
-        Entry { name: "Ring, events", owner: Ours, class: Defer, can: any, make: |job| boxed(ring::Tagged::new(job.depth)?, job) },
-        Entry { name: "Ring, owned", owner: Ours, class: Defer, can: any, make: |job| boxed(ring::Owned::new(ring::ring(job.depth)?, job.depth), job) },
-        Entry { name: "Ring, scoped", owner: Ours, class: Defer, can: any, make: |job| Ok(Box::new(ring::Scoped::new(ring::ring(job.depth)?, job.depth))) },
+        Entry { name: "Ring, events", owner: Ours, class: Defer, can: any, make: ring::tagged },
+        Entry { name: "Ring, owned", owner: Ours, class: Defer, can: any, make: ring::owned },
+        Entry { name: "Ring, scoped", owner: Ours, class: Defer, can: any, make: ring::scoped },
         Entry { name: "Ring, fixed", owner: Ours, class: Fixed, can: |kind| kind == Kind::Read, make: |job| Ok(Box::new(fixed::Fixed::new(job)?)) },
-        Entry { name: "Ring, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: |job| boxed(ring::Tagged::sqpoll(job.depth)?, job) },
+        Entry { name: "Ring, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: ring::polled },
     ]
 };
 
