@@ -114,7 +114,7 @@ impl<K: Kinds> Tagged<K> {
     }
 
     /// Takes an event.
-    #[inline]
+    #[inline(always)]
     fn note(asked: &[Option<K::Asked>], event: Event<'_>, done: &mut Vec<Done>) -> Result<()> {
         let slot = event.tag() as u32;
         let asked = asked[slot as usize].context("an event of nobody")?;
