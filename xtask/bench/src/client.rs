@@ -1,4 +1,4 @@
-//! The other side of connections: a process of its own, so that what it does is not counted.
+//! The other side of connections: a process of its own, so that what it does is not counted, on a processor of its own.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::job::Kind;
-use crate::pattern;
+use crate::{pattern, processors};
 
 /// Room for a whole message in each direction, so that a server that writes one never waits for a client that writes.
 static ROOM: libc::c_int = 512 << 10;
@@ -74,6 +74,8 @@ impl Client {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
+        // The client has that one, and has begun.
+        let _ = processors::leave_last()?;
         let orders = child.stdin.take().context("a pipe")?;
         let answers = BufReader::new(child.stdout.take().context("a pipe")?);
         let mut files = Vec::new();
@@ -134,6 +136,7 @@ fn prepare(stream: &TcpStream) -> Result<()> {
 pub(crate) fn run(plan: &Plan) -> Result<()> {
     // Nothing of it is counted.
     crate::count::mark("not counted");
+    processors::only_last()?;
     let mut streams = Vec::new();
     for _ in 0..plan.connections {
         let stream = TcpStream::connect(&plan.address)?;

@@ -17,6 +17,9 @@ use crate::memory::Slab;
 use crate::op::{Code, Op};
 use crate::pattern;
 
+/// What is read to look at an end.
+const BLOCK: u32 = 4096;
+
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -57,7 +60,7 @@ pub(crate) struct Job {
     /// How much each connection brings in a round: exchanges, or bytes.
     share: u64,
     slots: Vec<Slot>,
-    /// A block to look at what was written.
+    /// Memory to look at what was written.
     spare: Slab,
     cursor: usize,
     salt: u64,
@@ -105,7 +108,7 @@ impl Job {
             client: None,
             share: 0,
             slots: vec![Slot::default(); depth],
-            spare: Slab::new(1, 4096),
+            spare: Slab::new(1, size.max(BLOCK) as usize),
             cursor: 0,
             salt: 0,
             cached: false,
@@ -130,10 +133,6 @@ impl Job {
         depth: usize,
     ) -> Self {
         let mut job = Self::new(kind, size, depth, vec![file.into()]);
-        for slot in 0..depth {
-            // SAFETY: the slab is the job's, and nobody uses it yet.
-            pattern::fill(unsafe { job.memory(slot, size) }, 0, 0);
-        }
         job.plan = plan;
         job.cached = cached;
         job
@@ -192,7 +191,17 @@ impl Job {
         if self.cached {
             self.warm()?;
         }
+        if self.writes() {
+            for slot in 0..self.depth {
+                // SAFETY: nothing is in flight between rounds.
+                pattern::fill(unsafe { self.memory(slot, self.size) }, 0, 0);
+            }
+        }
         Ok(())
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self.kind, Kind::Write | Kind::Synced)
     }
 
     /// Reads what the round will read or write: the last one may have left it in the caches of another processor.
@@ -228,7 +237,7 @@ impl Job {
             );
         }
         ensure!(self.cursor == self.plan.len(), "not all was done");
-        if matches!(self.kind, Kind::Write | Kind::Synced) {
+        if self.writes() {
             self.check_written()?;
         }
         Ok(())
@@ -431,19 +440,29 @@ impl Job {
         }
     }
 
-    /// Reads the ends of what was written.
+    /// Reads what was written: all of it, or the ends.
     fn check_written(&self) -> Result<()> {
         let file = File::from(self.files[0].try_clone()?);
         let (start, len) = self.spare.whole();
+        // SAFETY: the memory is this long, and nobody else's.
+        let spare = unsafe { std::slice::from_raw_parts_mut(start, len) };
+        let size = self.size as usize;
         for &offset in &self.plan {
-            let last = offset + u64::from(self.size) - 4096;
-            for (part, first) in [(offset, true), (last, false)] {
-                // SAFETY: the block is this long, and nobody else's.
-                let bytes = unsafe { std::slice::from_raw_parts_mut(start, len) };
-                file.read_exact_at(bytes, part)?;
-                pattern::check_end(bytes, first, part, self.salt)
-                    .with_context(|| format!("what was written at {offset}"))?;
-            }
+            let mut check = || {
+                if self.thorough {
+                    let bytes = &mut spare[..size];
+                    file.read_exact_at(bytes, offset)?;
+                    return pattern::check_message(bytes, offset, self.salt, true);
+                }
+                let last = offset + u64::from(self.size) - u64::from(BLOCK);
+                for (part, first) in [(offset, true), (last, false)] {
+                    let bytes = &mut spare[..BLOCK as usize];
+                    file.read_exact_at(bytes, part)?;
+                    pattern::check_end(bytes, first, part, self.salt)?;
+                }
+                Ok(())
+            };
+            check().with_context(|| format!("what was written at {offset}"))?;
         }
         Ok(())
     }
@@ -477,7 +496,7 @@ mod tests {
 
     use super::*;
     use crate::engine::{Driven, Engine, Queue};
-    use crate::engines::blocking::{Blocking, Libc};
+    use crate::engines::blocking::{Blocking, Calls, Libc};
     use crate::op::Done;
 
     /// Says that everything is done, and does nothing.
@@ -532,6 +551,30 @@ mod tests {
             let error = rounds(job(kind), Lazy).expect_err("nothing was done");
             assert!(format!("{error:#}").contains("wrong data"), "{error:#}");
         }
+    }
+
+    /// Writes all but a byte in the middle.
+    struct Sloppy;
+
+    impl Queue for Sloppy {
+        fn step(&mut self, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
+            for op in ops {
+                // SAFETY: nobody else uses the slot's memory now.
+                let byte = unsafe { &mut *op.memory.add(2000) };
+                *byte ^= 1;
+                let result = Libc::call(op);
+                *byte ^= 1;
+                let slot = op.slot;
+                done.push(Done { slot, result });
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn one_byte_that_was_written_wrong_is_noticed() {
+        let error = rounds(job(Kind::Write), Sloppy).expect_err("a byte is wrong");
+        assert!(format!("{error:#}").contains("wrong data"), "{error:#}");
     }
 
     #[test]

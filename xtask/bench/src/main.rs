@@ -12,6 +12,7 @@ mod memory;
 mod op;
 mod pattern;
 mod peers;
+mod processors;
 mod proxy;
 mod reap;
 mod threads;

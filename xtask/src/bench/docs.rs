@@ -13,12 +13,12 @@ use crate::workspace;
 /// How it was measured.
 pub(super) const METHOD: [&str; 3] = [
     "Each line is one kind of work, which all engines do in turn, round by round, in one process: what disturbs the \
-     machine disturbs all of them. A time is the median of the rounds, with half of the width of their middle half; a ratio is \
+     machine disturbs all of them. The rounds are of three processes. A time is the median of the rounds, with half of the width of their middle half; a ratio is \
      the median of the ratios of rounds that follow each other, with its middle half. Every result is checked: the ends of \
      all data in each round, all of it in the first one.",
     "System calls are counted by strace, instructions by callgrind, heap allocations by the allocator (of Rust: what libraries in C \
-     allocate is not seen), all in one round after one to warm up. SQPOLL needs a processor for its kernel thread: \
-     with few of them, or with others that are busy, it is slow. A ring without `unsafe` sets up \
+     allocate is not seen), all in one round after one to warm up. The other side of connections \
+     has a processor of its own, and so has the kernel thread of SQPOLL: the same one, which they have to share. A ring without `unsafe` sets up \
      DEFER_TASKRUN by itself. Files of O_DIRECT are on file systems of their own, on loop devices, whose images are cached: they \
      show the way through the kernel, and no disk.",
     "To repeat it: `cargo xtask bench --peers --docs`, as root, on a machine that does nothing else; about 15 minutes.",

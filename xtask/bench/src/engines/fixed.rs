@@ -1,65 +1,100 @@
-//! The ring without `unsafe`, with registered memory and a registered file, for reads.
+//! The ring without `unsafe`, with registered memory and a registered file.
 
+use std::marker::PhantomData;
 use std::mem;
 
-use anyhow::{Context, Result, anyhow};
-use safe::uring::{Event, FixedBuf, FixedFd, Ring, op};
+use anyhow::{Context, Result, anyhow, bail};
+use safe::uring::op::{Completed, Operation, ReadFixed, WriteFixed};
+use safe::uring::{Event, FixedBuf, FixedFd, Ring};
 
 use super::{ring, typed};
 use crate::engine::{Engine, Room, drive};
-use crate::job::Job;
+use crate::job::{Job, Kind};
 use crate::memory::Slab;
 use crate::op::{Done, Op};
 
-type Read = op::ReadFixed<FixedFd>;
+/// The engine for a job that reads, or one that writes.
+pub(crate) fn fixed(job: &Job) -> Result<Box<dyn Engine>> {
+    Ok(match job.kind {
+        Kind::Read => Box::new(Fixed::<ReadFixed<FixedFd>>::new(job)?),
+        Kind::Write => Box::new(Fixed::<WriteFixed<FixedFd, FixedBuf>>::new(job)?),
+        kind => bail!("{kind:?} is neither to read nor to write"),
+    })
+}
+
+/// What moves bytes between the file and the memory.
+trait Moves: Operation<Output = Completed<FixedFd, FixedBuf>> + 'static {
+    /// So many bytes as the memory has, at this offset.
+    fn of(file: FixedFd, memory: FixedBuf, offset: u64) -> Self;
+}
+
+impl Moves for ReadFixed<FixedFd> {
+    #[inline]
+    fn of(file: FixedFd, memory: FixedBuf, offset: u64) -> Self {
+        Self::new(file, memory).at(offset)
+    }
+}
+
+impl Moves for WriteFixed<FixedFd, FixedBuf> {
+    #[inline]
+    fn of(file: FixedFd, memory: FixedBuf, offset: u64) -> Self {
+        Self::new(file, memory).at(offset)
+    }
+}
 
 /// The memory is the ring's: it is the job's during a round.
-pub(crate) struct Fixed {
+struct Fixed<O> {
     ring: Ring,
-    slots: Slots,
+    slots: Slots<O>,
     /// The memory.
     slab: Slab,
     room: Room,
 }
 
 /// The registered file and the memory of each slot; not while they are in flight.
-struct Slots(Vec<Option<(FixedFd, FixedBuf)>>);
+struct Slots<O> {
+    parts: Vec<Option<(FixedFd, FixedBuf)>>,
+    moves: PhantomData<O>,
+}
 
-impl Fixed {
+impl<O: Moves> Fixed<O> {
     /// On a ring of its own.
-    pub(crate) fn new(job: &Job) -> Result<Self> {
+    fn new(job: &Job) -> Result<Self> {
         let mut ring = ring::ring(job.depth)?;
         ring.register_files(1, 0)?;
         let file = ring.register_file(&job.files[0])?;
         let size = job.size as usize;
         // One buffer, of which each slot has a part.
         let buffers = ring.register_buffers(1, job.depth * size)?;
-        let mut slots = Vec::new();
+        let mut parts = Vec::new();
         for slot in 0..job.depth {
             let part = buffers.lease(0, slot * size..(slot + 1) * size)?;
-            slots.push(Some((file.clone(), part)));
+            parts.push(Some((file.clone(), part)));
         }
-        let first = slots[0].as_mut().context("there is a slot")?;
+        let first = parts[0].as_mut().context("there is a slot")?;
         // SAFETY: the parts lie side by side, and live as long as the ring, which is dropped with the slab. They are looked
         // at through the slab alone.
         let slab = unsafe { Slab::borrowed(first.1.as_mut_ptr(), job.depth, size) };
         Ok(Self {
             ring,
-            slots: Slots(slots),
+            slots: Slots {
+                parts,
+                moves: PhantomData,
+            },
             slab,
             room: Room::new(job.depth),
         })
     }
 }
 
-impl Slots {
+impl<O: Moves> Slots<O> {
     #[inline]
     fn step(&mut self, ring: &mut Ring, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
         for op in ops {
-            let slot = self.0[op.slot as usize].take();
+            let slot = self.parts[op.slot as usize].take();
             let (file, part) = slot.context("the slot is busy")?;
-            let read = Read::new(file, part).at(op.offset);
-            let pushed = ring.push_tagged(read, op.slot.into());
+            let moves = O::of(file, part, op.offset);
+            let pushed = ring.push_tagged(moves, op.slot.into());
             pushed.map_err(|rejected| anyhow!("the ring is full: {}", rejected.reason()))?;
         }
         self.note(ring.next_event()?, done)?;
@@ -72,9 +107,9 @@ impl Slots {
     #[inline]
     fn note(&mut self, event: Event<'_>, done: &mut Vec<Done>) -> Result<()> {
         let slot = event.tag() as u32;
-        let read = typed::output::<Read>(event)?;
-        self.0[slot as usize] = Some((read.file, read.buf));
-        let result = match read.result {
+        let moved = typed::output::<O>(event)?;
+        self.parts[slot as usize] = Some((moved.file, moved.buf));
+        let result = match moved.result {
             Ok(bytes) => bytes as i32,
             Err(error) => -error.raw_os_error(),
         };
@@ -83,7 +118,7 @@ impl Slots {
     }
 }
 
-impl Engine for Fixed {
+impl<O: Moves> Engine for Fixed<O> {
     fn swap_memory(&mut self, slab: &mut Slab) {
         mem::swap(&mut self.slab, slab);
     }

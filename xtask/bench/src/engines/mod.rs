@@ -136,7 +136,7 @@ pub(crate) const OWN: &[Entry] = {
         Entry { name: "Ring, events", owner: Ours, class: Defer, can: any, make: ring::tagged },
         Entry { name: "Ring, owned", owner: Ours, class: Defer, can: any, make: ring::owned },
         Entry { name: "Ring, scoped", owner: Ours, class: Defer, can: any, make: ring::scoped },
-        Entry { name: "Ring, fixed", owner: Ours, class: Fixed, can: |kind| kind == Kind::Read, make: |job| Ok(Box::new(fixed::Fixed::new(job)?)) },
+        Entry { name: "Ring, fixed", owner: Ours, class: Fixed, can: |kind| matches!(kind, Kind::Read | Kind::Write), make: fixed::fixed },
         Entry { name: "Ring, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: ring::polled },
     ]
 };

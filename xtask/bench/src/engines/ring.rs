@@ -56,7 +56,8 @@ pub(crate) fn polled(job: &Job) -> Result<Box<dyn Engine>> {
             if let Some(cpu) = sqpoll::cpu() {
                 builder = builder.sqpoll_cpu(cpu);
             }
-            let ring = builder.build(job.depth.max(2) as u32)?;
+            // The kernel thread may free entries only after the operations are over.
+            let ring = builder.build(2 * job.depth as u32)?;
             Tagged::<K>::boxed(ring, true, job)
         }
     }

@@ -73,7 +73,7 @@ impl Queue for Uring {
     fn step(&mut self, ops: &[Op], done: &mut Vec<Done>) -> Result<()> {
         {
             let mut to = To {
-                queue: self.ring.submission(),
+                queue: &mut self.ring.submission(),
                 flavour: self.flavour,
             };
             for op in ops {
@@ -116,12 +116,12 @@ impl Queue for Uring {
 }
 
 /// The queue of a ring that is set up like that.
-struct To<'ring> {
-    queue: squeue::SubmissionQueue<'ring>,
+struct To<'queue, 'ring> {
+    queue: &'queue mut squeue::SubmissionQueue<'ring>,
     flavour: Flavour,
 }
 
-impl To<'_> {
+impl To<'_, '_> {
     /// Puts in what the operation is, where it is known which one it is: an entry that may be any of them would be put
     /// together in memory, and then copied.
     #[inline]
@@ -185,17 +185,11 @@ impl To<'_> {
         let entry = entry.user_data(op.slot.into());
         // SAFETY: files and memory are the job's until the operation is over, which the round waits for.
         while unsafe { self.queue.push(&entry) }.is_err() {
-            self.wait_for_room()?;
+            // Only a kernel thread can be late.
+            ensure!(self.flavour == Flavour::Sqpoll, "the queue is full");
+            thread::yield_now();
+            self.queue.sync();
         }
-        Ok(())
-    }
-
-    #[cold]
-    fn wait_for_room(&mut self) -> Result<()> {
-        // Only a kernel thread can be late.
-        ensure!(self.flavour == Flavour::Sqpoll, "the queue is full");
-        thread::yield_now();
-        self.queue.sync();
         Ok(())
     }
 }

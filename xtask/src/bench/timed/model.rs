@@ -1,5 +1,6 @@
 //! The figures of lines: engines that do the same work.
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::stats::Quartiles;
@@ -86,6 +87,19 @@ pub(super) struct Times {
 pub(super) struct Counted {
     pub(super) units: u64,
     pub(super) allocations: Vec<(String, u64)>,
+}
+
+impl Timed {
+    /// Adds the rounds of another process.
+    pub(super) fn join(&mut self, other: Self) -> Result<()> {
+        let mut others = other.engines.into_iter();
+        for engine in &mut self.engines {
+            let other = others.next().filter(|other| other.name == engine.name);
+            let other = other.with_context(|| format!("{} came and went", engine.name))?;
+            engine.nanoseconds.extend(other.nanoseconds);
+        }
+        Ok(())
+    }
 }
 
 impl Figure {
