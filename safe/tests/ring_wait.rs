@@ -57,6 +57,36 @@ fn a_wait_ends_with_its_time() {
 }
 
 #[test]
+fn what_is_ready_is_taken_without_a_call() {
+    let mut ring = ring();
+    let (reader, mut writer) = UnixStream::pair().expect("a pipe");
+    let read = op::Read::new(reader, Vec::with_capacity(4));
+    ring.push_tagged(read, 1).expect("room");
+    ring.push_tagged(op::Nop::new(), 2).expect("room");
+    assert!(ring.ready_event().is_none());
+    ring.submit().expect("submitted");
+    writer.write_all(b"data").expect("written");
+    let entered = ring.times_entered();
+    let event = ring
+        .ready_event()
+        .expect("a NOP is over when it is submitted");
+    assert_eq!(event.tag(), 2);
+    drop(event);
+    // A ring of DEFER_TASKRUN has to come for it, others need not.
+    let event = ring.ready_event();
+    let has_come = event.is_some();
+    drop(event);
+    assert_eq!(ring.times_entered(), entered);
+    if !has_come {
+        let event = ring.try_next_event().expect("asked").expect("it is over");
+        assert_eq!(event.tag(), 1);
+        drop(event);
+        assert_eq!(ring.times_entered(), entered + 1);
+    }
+    assert!(ring.ready_event().is_none());
+}
+
+#[test]
 fn completions_are_counted() {
     let mut ring = ring();
     let nops = [(); 5].map(|()| ring.push(op::Nop::new()).expect("room"));

@@ -107,6 +107,36 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
         Ok(Event { slot })
     }
 
+    /// The next event, if it has come. Makes no system call: completions that wait in the kernel to be fetched come with
+    /// the next one, such as that of [`next_event`](Self::next_event) or [`try_next_event`](Self::try_next_event).
+    ///
+    /// For a loop that waits, takes all that there is, and submits and waits again by one call:
+    ///
+    /// ```
+    /// #![forbid(unsafe_code)]
+    /// use safe::uring::{Ring, op};
+    ///
+    /// let mut ring = Ring::new(8)?;
+    /// for tag in 0..8 {
+    ///     ring.push_tagged(op::Nop::new(), tag)?;
+    /// }
+    /// let mut over = 0;
+    /// while over < 8 {
+    ///     drop(ring.next_event()?);
+    ///     over += 1;
+    ///     while let Some(event) = ring.ready_event() {
+    ///         drop(event);
+    ///         over += 1;
+    ///     }
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn ready_event(&mut self) -> Option<Event<'_>> {
+        let slot = self.first_event().or_else(|| self.find_event());
+        slot.map(|slot| Event { slot })
+    }
+
     /// The next event, if there is one. Makes no system call unless completions wait in the kernel to be
     /// fetched; does not submit what is queued.
     ///

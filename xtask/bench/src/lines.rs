@@ -83,6 +83,7 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
             work: Work::Job(spec),
         });
     };
+    // Rounds are long enough that it matters little that each begins with the caches of those before.
     let spec = |kind, size, depth, count| Spec {
         kind,
         size,
@@ -96,7 +97,7 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
         job("NOP".into(), place, spec(Kind::Nop, 1, depth, 2048));
     }
     for depth in DEPTHS {
-        let mut spec = spec(Kind::Read, PAGE, depth, 1024);
+        let mut spec = spec(Kind::Read, PAGE, depth, 1024.max(16 * depth as u64));
         spec.random = true;
         job(
             "random reads, cached".into(),
@@ -106,7 +107,7 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
     }
     for (kind, path) in &places.disks {
         for depth in DEPTHS {
-            let mut spec = spec(Kind::Read, PAGE, depth, 256);
+            let mut spec = spec(Kind::Read, PAGE, depth, 256.max(16 * depth as u64));
             (spec.random, spec.disk) = (true, Some(path.clone()));
             job(
                 format!("random reads, {kind} O_DIRECT"),
@@ -151,14 +152,13 @@ pub(crate) fn all(places: &Places) -> Vec<Line> {
     ] {
         for connections in CONNECTIONS {
             for size in SIZES {
-                // About the same work for each number of connections.
-                let most = match (size, kind) {
-                    (65536, _) => 128,
-                    (_, Kind::Stream) => 1024,
-                    _ => 512,
+                // About the same work for each number of connections, and some on each.
+                let (most, least) = match (size, kind) {
+                    (65536, _) => (128, 2),
+                    (_, Kind::Stream) => (1024, 4),
+                    _ => (512, 4),
                 };
-                let share =
-                    (most / connections as u64).max(if kind == Kind::Stream { 2 } else { 1 });
+                let share = (most / connections as u64).max(least);
                 let s = if connections == 1 { "" } else { "s" };
                 let place = format!("{connections} connection{s}, {size} B");
                 job(name.into(), place, spec(kind, size, connections, share));

@@ -98,7 +98,7 @@ impl<O: Moves> Slots<O> {
             pushed.map_err(|rejected| anyhow!("the ring is full: {}", rejected.reason()))?;
         }
         self.note(ring.next_event()?, done)?;
-        while let Some(event) = ring.try_next_event()? {
+        while let Some(event) = ring.ready_event() {
             self.note(event, done)?;
         }
         Ok(())

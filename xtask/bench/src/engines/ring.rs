@@ -127,7 +127,7 @@ impl<K: Kinds> Tagged<K> {
     /// Takes the events that are there.
     #[inline]
     fn look(&mut self, done: &mut Vec<Done>) -> Result<()> {
-        while let Some(event) = self.ring.try_next_event()? {
+        while let Some(event) = self.ring.ready_event() {
             Self::note(&self.asked, event, done)?;
         }
         Ok(())
