@@ -28,10 +28,10 @@ use crate::job::{Job, Kind};
 pub(crate) enum Flavour {
     /// Without any flag.
     Plain,
-    /// With registered files and memory.
-    Fixed,
     /// `SINGLE_ISSUER` and `DEFER_TASKRUN`.
     Defer,
+    /// The same, with registered files and memory.
+    Fixed,
     /// With a kernel thread that takes the entries.
     Sqpoll,
 }
@@ -63,10 +63,10 @@ pub(crate) enum Class {
     Aio,
     /// A ring without flags.
     Uring,
-    /// A ring with registered files and memory.
-    Fixed,
     /// A ring with `DEFER_TASKRUN`.
     Defer,
+    /// The same, with registered files and memory.
+    Fixed,
     /// A ring with a kernel thread.
     Sqpoll,
 }

@@ -23,8 +23,8 @@ impl Uring {
     pub(crate) fn new(job: &Job, flavour: Flavour) -> Result<Self> {
         let mut builder = IoUring::builder();
         match flavour {
-            Flavour::Plain | Flavour::Fixed => {}
-            Flavour::Defer => {
+            Flavour::Plain => {}
+            Flavour::Defer | Flavour::Fixed => {
                 builder.setup_single_issuer().setup_defer_taskrun();
             }
             Flavour::Sqpoll => {

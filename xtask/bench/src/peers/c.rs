@@ -101,10 +101,10 @@ impl Liburing {
     pub(crate) fn new(job: &Job, flavour: Flavour) -> Result<Self> {
         let (number, flags, room) = match flavour {
             Flavour::Plain => (0, 0, 1),
-            Flavour::Fixed => (1, 0, 1),
-            Flavour::Defer => {
+            Flavour::Defer | Flavour::Fixed => {
                 let flags = uring_sys::IORING_SETUP_SINGLE_ISSUER;
-                (2, flags | uring_sys::IORING_SETUP_DEFER_TASKRUN, 1)
+                let number = if flavour == Flavour::Fixed { 1 } else { 2 };
+                (number, flags | uring_sys::IORING_SETUP_DEFER_TASKRUN, 1)
             }
             Flavour::Sqpoll => {
                 let bound = sqpoll::cpu().map_or(0, |_| uring_sys::IORING_SETUP_SQ_AFF);
