@@ -235,7 +235,7 @@ pub(crate) fn time(
     for contender in &mut contenders {
         contender.round()?;
     }
-    let rounds = budget.as_secs_f64() / begin.elapsed().as_secs_f64().max(1e-6);
+    let rounds = budget.as_secs_f64() / (2.0 * begin.elapsed().as_secs_f64()).max(1e-6);
     let rounds = (rounds as usize).clamp(least, MOST.max(least));
     let mut nanoseconds = vec![Vec::with_capacity(rounds); contenders.len()];
     let begin = Instant::now();
@@ -252,6 +252,8 @@ pub(crate) fn time(
             } else {
                 contenders.len() - 1 - at
             };
+            // What the one before has left in caches and schedulers is not this one's.
+            contenders[at].round()?;
             let time = contenders[at].round()?;
             nanoseconds[at].push(time.as_nanos() as f64 / field.units as f64);
         }

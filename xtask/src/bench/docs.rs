@@ -12,8 +12,8 @@ use crate::workspace;
 
 /// How it was measured.
 pub(super) const METHOD: [&str; 4] = [
-    "Each line is one kind of work, which all engines do in turn, round by round, in one process: what disturbs the \
-     machine disturbs all of them. The rounds are of three processes (of one in a quick run), since where memory lies \
+    "Each line is one kind of work, which all engines do in turn, two rounds each, of which the second one is timed, in \
+     one process: what disturbs the machine disturbs all of them. The rounds are of three processes (of one in a quick run), since where memory lies \
      makes some percent. A time is the median of the rounds, with half of the width of their middle half; a ratio is the \
      median of the ratios of rounds that follow each other, with its middle half. Every result is checked: the ends of all \
      data in each round, all of it in the first one.",
@@ -25,8 +25,9 @@ pub(super) const METHOD: [&str; 4] = [
      loop devices, whose images are cached: they show the way through the kernel, and no disk.",
     "A goal of a ratio is met if the middle half of the ratios reaches it. Where one is missed for a reason, and not by \
      chance: what a ring without `unsafe` does for itself takes some nanoseconds for each operation, which is more than 5 % \
-     of a NOP, and less of anything that does something; whoever asks a stream later finds more in it, so that an engine \
-     that takes longer, or asks epoll first, may read it faster.",
+     of a NOP, and less of anything that does something; tickets are waited for in order, so that what is over meanwhile \
+     waits for the oldest; whoever asks a stream later finds more in it, so that an engine that takes longer, or asks epoll \
+     first, may read it faster; and SQPOLL has two processors to share with a client or a loop device that are busy, too.",
     "To repeat it: `cargo xtask bench --peers --docs`, as root, on a machine that does nothing else; about 10 minutes.",
 ];
 

@@ -100,7 +100,7 @@ impl Bench {
         let (processes, seconds, rounds) = if self.extent.quick {
             (1, "0.2", "3")
         } else {
-            (3, "0.8", "5")
+            (3, "2", "5")
         };
         let mut command = self.command("time");
         command.args(["--seconds", seconds, "--rounds", rounds, name]);
