@@ -28,7 +28,7 @@ pub(super) const METHOD: [&str; 4] = [
      of a NOP, and less of anything that does something; tickets are waited for in order, so that what is over meanwhile \
      waits for the oldest; whoever asks a stream later finds more in it, so that an engine that takes longer, or asks epoll \
      first, may read it faster; and SQPOLL has two processors to share with a client or a loop device that are busy, too.",
-    "To repeat it: `cargo xtask bench --peers --docs`, as root, on a machine that does nothing else; about 10 minutes.",
+    "To repeat it: `cargo xtask bench --peers --docs`, as root, on a machine that does nothing else; about 12 minutes.",
 ];
 
 /// Writes all three.

@@ -36,7 +36,7 @@ use timed::{Bench, Extent};
 Counted figures are named QUANTITY/IMPL/OP/BATCH, such as instructions/push/nop/32; lines by their work
 and its place, such as 'random reads, cached, depth 8'. Needs valgrind and strace; with --peers also gcc,
 liburing-dev and libaio-dev; O_DIRECT needs root, mkfs.ext4 and mkfs.xfs. What is missing is said.
-All of it takes about 10 minutes with --peers, a minute with --quick. Exits with 1 if something answers
+All of it takes about 12 minutes with --peers, a minute with --quick. Exits with 1 if something answers
 wrong data or hangs, or if a counted goal is missed; times depend on the machine, and fail nothing.")]
 pub struct Args {
     /// Also measure the crates io-uring, rustix, nix, compio, monoio and tokio-uring, and liburing and libaio
