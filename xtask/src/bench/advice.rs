@@ -1,5 +1,7 @@
 //! Which interface to use: what follows from the figures.
 
+use std::cmp::Reverse;
+
 use super::report::Sheet;
 use super::timed::model::{Figure, Line, Owner};
 use super::timed::sheets::time;
@@ -24,7 +26,8 @@ const INTERFACES: [Interface; 7] = [
 
 /// What the sentences mean.
 pub(super) const INTRODUCTION: &str = "For each kind of work, the interfaces whose fastest engine of this family, or of the \
-     system, took at most 1.1 times as long as the fastest of all. Where blocking calls are among them, they are the simplest.";
+     system, took at most 1.1 times as long as the fastest of all; in brackets where, or where not. Where blocking calls are among them, \
+     they are the simplest.";
 
 /// How much slower is as good as the fastest.
 const CLOSE: f64 = 1.1;
@@ -90,33 +93,39 @@ pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
 }
 
 fn sentence(group: &str, lines: &[&Line]) -> Option<String> {
-    let mut parts: Vec<(String, Vec<&str>)> = Vec::new();
-    for line in lines
+    let lines = lines
         .iter()
-        .filter(|line| choices(std::slice::from_ref(line)).count() > 0)
-    {
-        let found = fastest(line);
-        let least = found[0].1.nanoseconds.median;
-        let close = found
-            .iter()
-            .filter(|(_, figure)| figure.nanoseconds.median <= CLOSE * least);
-        let names = close
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join(" or ");
-        match parts.iter_mut().find(|(found, _)| *found == names) {
-            Some((_, places)) => places.push(&line.place),
-            None => parts.push((names, vec![&line.place])),
+        .filter(|line| choices(std::slice::from_ref(line)).count() > 0);
+    let lines: Vec<_> = lines.map(|line| (&*line.place, fastest(line))).collect();
+    // Interfaces that are close at the same places stand together.
+    let mut parts: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for (name, _) in INTERFACES {
+        let close = lines.iter().filter(|(_, found)| {
+            let least = found[0].1.nanoseconds.median;
+            let is_close = |figure: &Figure| figure.nanoseconds.median <= CLOSE * least;
+            found
+                .iter()
+                .any(|(found, figure)| *found == name && is_close(figure))
+        });
+        let places: Vec<&str> = close.map(|(place, _)| *place).collect();
+        match parts.iter_mut().find(|(_, found)| *found == places) {
+            Some((names, _)) => names.push(name),
+            None => parts.push((vec![name], places)),
         }
     }
-    if parts.is_empty() {
-        return None;
-    }
-    let parts = parts
-        .iter()
-        .map(|(names, places)| format!("{names} ({})", places.join("; ")));
-    Some(format!(
-        "{group}: {}.",
-        parts.collect::<Vec<_>>().join(", ")
-    ))
+    parts.retain(|(_, places)| !places.is_empty());
+    parts.sort_by_key(|(_, places)| Reverse(places.len()));
+    let parts = parts.iter().map(|(names, places)| {
+        let names = names.join(" or ");
+        let others = lines.iter().map(|(place, _)| *place);
+        let others: Vec<&str> = others.filter(|place| !places.contains(place)).collect();
+        match others.len() {
+            0 => names,
+            // The shorter list.
+            count if count < places.len() => format!("{names} (not {})", others.join("; ")),
+            _ => format!("{names} ({})", places.join("; ")),
+        }
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| format!("{group}: {}.", parts.join("; ")))
 }
