@@ -133,8 +133,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// ```
     #[inline]
     pub fn ready_event(&mut self) -> Option<Event<'_>> {
-        let slot = self.first_event().or_else(|| self.find_event());
-        slot.map(|slot| Event { slot })
+        self.ready_slot().map(|slot| Event { slot })
     }
 
     /// The next event, if there is one. Makes no system call unless completions wait in the kernel to be
@@ -145,11 +144,17 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     /// As for [`next_event`](Self::next_event).
     #[inline]
     pub fn try_next_event(&mut self) -> io::Result<Option<Event<'_>>> {
-        let mut slot = self.first_event().or_else(|| self.find_event());
+        let mut slot = self.ready_slot();
         if slot.is_none() && self.raw.submitter().flush_completions()? {
             slot = self.find_event();
         }
         Ok(slot.map(|slot| Event { slot }))
+    }
+
+    /// Where the next event lies, if it has come.
+    #[inline]
+    fn ready_slot<'table>(&mut self) -> Option<&'table Slot<Cqe>> {
+        self.first_event().or_else(|| self.find_event())
     }
 
     /// The event that the first completion is, if that is known, and a simple one.
@@ -176,7 +181,7 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker> Ring<S, C> {
     fn wait_for_event<'table>(&mut self) -> io::Result<&'table Slot<Cqe>> {
         loop {
             if self.table().has_events() || self.raw.see() {
-                if let Some(slot) = self.first_event().or_else(|| self.find_event()) {
+                if let Some(slot) = self.ready_slot() {
                     return Ok(slot);
                 }
             }

@@ -52,11 +52,9 @@ pub(crate) struct Field {
     pub(crate) units: u64,
 }
 
-/// A contender by name.
-struct Named {
-    name: &'static str,
-    owner: Owner,
-    class: Class,
+/// An entrant's contender.
+struct Named<'field> {
+    entrant: &'field Entrant,
     contender: Box<dyn Contender>,
 }
 
@@ -145,26 +143,23 @@ impl Field {
 }
 
 impl Entrant {
-    fn named(&self) -> Result<Named, Absent> {
-        let (name, owner, class) = (self.name, self.owner, self.class);
+    fn named(&self) -> Result<Named<'_>, Absent> {
         match (self.make)() {
             Ok(contender) => Ok(Named {
-                name,
-                owner,
-                class,
+                entrant: self,
                 contender,
             }),
             Err(error) => Err(Absent {
-                name,
+                name: self.name,
                 why: format!("{error:#}"),
             }),
         }
     }
 }
 
-impl Named {
+impl Named<'_> {
     fn round(&mut self) -> Result<Duration> {
-        let name = self.name;
+        let name = self.entrant.name;
         self.try_round().with_context(|| format!("{name} failed"))
     }
 
@@ -180,7 +175,7 @@ impl Named {
 
     /// A round between marks; answers its heap allocations.
     fn counted(&mut self) -> Result<u64> {
-        let name = self.name;
+        let name = self.entrant.name;
         self.contender.prepare()?;
         self.contender.start()?;
         let made = count::between(name, || self.contender.round())?;
@@ -260,9 +255,9 @@ pub(crate) fn time(
     }
     let engines = contenders.iter().zip(nanoseconds);
     let engines = engines.map(|(named, nanoseconds)| Times {
-        name: named.name,
-        owner: named.owner,
-        class: named.class,
+        name: named.entrant.name,
+        owner: named.entrant.owner,
+        class: named.entrant.class,
         nanoseconds,
     });
     Ok(Timed {
@@ -300,7 +295,7 @@ pub(crate) fn count(line: &Line, places: &Places, engine: &str) -> Result<Counte
             continue;
         };
         contender.round()?;
-        let name = contender.name;
+        let name = entrant.name;
         let made = contender
             .counted()
             .with_context(|| format!("{name} failed"))?;

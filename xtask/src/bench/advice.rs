@@ -53,16 +53,14 @@ fn fastest(line: &Line) -> Vec<(&'static str, &Figure)> {
     found
 }
 
-/// Lines in which there is a choice.
-fn choices(lines: &[Line]) -> impl Iterator<Item = &Line> {
-    lines
-        .iter()
-        .filter(|line| !line.name.starts_with("native AIO, ") && fastest(line).len() > 2)
+/// Whether there is a choice in a line.
+fn is_choice(line: &Line) -> bool {
+    !line.name.starts_with("native AIO, ") && fastest(line).len() > 2
 }
 
 /// Each interface at each kind of work, by its fastest engine, as a multiple of the fastest of all.
 pub(super) fn table(lines: &[Line]) -> Sheet {
-    let rows = choices(lines).map(|line| {
+    let rows = lines.iter().filter(|line| is_choice(line)).map(|line| {
         let found = fastest(line);
         let least = found[0].1.nanoseconds.median;
         let mut row = vec![line.name.clone(), time(least)];
@@ -93,9 +91,7 @@ pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
 }
 
 fn sentence(group: &str, lines: &[&Line]) -> Option<String> {
-    let lines = lines
-        .iter()
-        .filter(|line| choices(std::slice::from_ref(line)).count() > 0);
+    let lines = lines.iter().filter(|line| is_choice(line));
     let lines: Vec<_> = lines.map(|line| (&*line.place, fastest(line))).collect();
     // Interfaces that are close at the same places stand together.
     let mut parts: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();

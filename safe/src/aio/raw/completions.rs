@@ -68,9 +68,9 @@ impl<'a> Completions<'a> {
     ///
     /// Fewer come when `timeout` is over, and when a signal handler ran after some had been taken; `EINTR` if
     /// it ran before. Without any signal, an io_uring that this thread has used does the same: when it is
-    /// closed, and with each completion unless it is one of `DEFER_TASKRUN`. With a `sigmask` those signals are blocked during the wait, and no others; then the
-    /// kernel is entered even if nothing has to be waited for, so that a pending signal which the mask lets
-    /// through is handled. `EINVAL` if `min` events do not fit.
+    /// closed, and with each completion unless it is one of `DEFER_TASKRUN`. With a `sigmask` those signals are
+    /// blocked during the wait, and no others; then the kernel is entered even if nothing has to be waited for,
+    /// so that a pending signal which the mask lets through is handled. `EINVAL` if `min` events do not fit.
     ///
     /// A timeout of zero takes what is there. One beyond what the kernel can count is as good as none.
     pub fn wait<'b>(

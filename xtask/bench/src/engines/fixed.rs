@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 use std::mem;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use safe::uring::op::{Completed, Operation, ReadFixed, WriteFixed};
 use safe::uring::{Event, FixedBuf, FixedFd, Ring};
 
+use super::typed::Answer;
 use super::{ring, typed};
 use crate::engine::{Engine, Room, drive};
 use crate::job::{Job, Kind};
@@ -93,9 +94,7 @@ impl<O: Moves> Slots<O> {
         for op in ops {
             let slot = self.parts[op.slot as usize].take();
             let (file, part) = slot.context("the slot is busy")?;
-            let moves = O::of(file, part, op.offset);
-            let pushed = ring.push_tagged(moves, op.slot.into());
-            pushed.map_err(|rejected| anyhow!("the ring is full: {}", rejected.reason()))?;
+            typed::push_tagged(ring, O::of(file, part, op.offset), op)?;
         }
         self.note(ring.next_event()?, done)?;
         while let Some(event) = ring.ready_event() {
@@ -109,10 +108,7 @@ impl<O: Moves> Slots<O> {
         let slot = event.tag() as u32;
         let moved = typed::output::<O>(event)?;
         self.parts[slot as usize] = Some((moved.file, moved.buf));
-        let result = match moved.result {
-            Ok(bytes) => bytes as i32,
-            Err(error) => -error.raw_os_error(),
-        };
+        let result = moved.result.answer();
         done.push(Done { slot, result });
         Ok(())
     }

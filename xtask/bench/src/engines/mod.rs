@@ -133,11 +133,11 @@ pub(crate) const OWN: &[Entry] = {
         Entry { name: "safe::uring::raw, fixed", owner: Ours, class: Fixed, can: registered, make: |job| raw(job, Flavour::Fixed) },
         Entry { name: "safe::uring::raw, DEFER_TASKRUN", owner: Ours, class: Defer, can: any, make: |job| raw(job, Flavour::Defer) },
         Entry { name: "safe::uring::raw, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: |job| raw(job, Flavour::Sqpoll) },
-        Entry { name: "Ring, events", owner: Ours, class: Defer, can: any, make: ring::tagged },
-        Entry { name: "Ring, owned", owner: Ours, class: Defer, can: any, make: ring::owned },
-        Entry { name: "Ring, scoped", owner: Ours, class: Defer, can: any, make: ring::scoped },
+        Entry { name: "Ring, events", owner: Ours, class: Defer, can: any, make: ring::styled::<ring::Events> },
+        Entry { name: "Ring, owned", owner: Ours, class: Defer, can: any, make: ring::styled::<ring::Moved> },
+        Entry { name: "Ring, scoped", owner: Ours, class: Defer, can: any, make: ring::styled::<ring::Borrowed> },
         Entry { name: "Ring, fixed", owner: Ours, class: Fixed, can: |kind| matches!(kind, Kind::Read | Kind::Write), make: fixed::fixed },
-        Entry { name: "Ring, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: ring::polled },
+        Entry { name: "Ring, SQPOLL", owner: Ours, class: Sqpoll, can: any, make: ring::styled::<ring::Polled> },
     ]
 };
 

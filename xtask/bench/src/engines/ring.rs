@@ -9,7 +9,7 @@ use safe::uring::{Event, Ring, op};
 
 use super::sqpoll;
 use super::typed::{Any, Kinds, Line, Nop, One, Owning, Read, Taker, Tickets, Write};
-use crate::engine::{Driven, Engine, Queue, Room, drive};
+use crate::engine::{Engine, Queue, Room, drive};
 use crate::job::{Job, Kind};
 use crate::op::{Done, Op};
 
@@ -19,12 +19,13 @@ pub(crate) fn ring(depth: usize) -> Result<Ring> {
 }
 
 /// A way to use a ring, for any types of operations.
-trait Style {
+pub(super) trait Style {
+    /// An engine for the job.
     fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>>;
 }
 
 /// The engine of this style for a job: as a program would be that knows what it does.
-fn styled<S: Style>(job: &Job) -> Result<Box<dyn Engine>> {
+pub(super) fn styled<S: Style>(job: &Job) -> Result<Box<dyn Engine>> {
     match job.kind {
         Kind::Nop => S::engine::<One<Nop>>(job),
         Kind::Read => S::engine::<One<Read>>(job),
@@ -34,65 +35,48 @@ fn styled<S: Style>(job: &Job) -> Result<Box<dyn Engine>> {
 }
 
 /// Results come as events.
-pub(crate) fn tagged(job: &Job) -> Result<Box<dyn Engine>> {
-    struct Events;
+pub(super) struct Events;
 
-    impl Style for Events {
-        fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
-            Tagged::<K>::boxed(ring(job.depth)?, false, job)
-        }
+impl Style for Events {
+    fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
+        Tagged::<K>::boxed(ring(job.depth)?, false, job)
     }
-
-    styled::<Events>(job)
 }
 
 /// Results come as events; a kernel thread takes the entries.
-pub(crate) fn polled(job: &Job) -> Result<Box<dyn Engine>> {
-    struct Polled;
+pub(super) struct Polled;
 
-    impl Style for Polled {
-        fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
-            let mut builder = Ring::builder().sqpoll(sqpoll::AWAKE);
-            if let Some(cpu) = sqpoll::cpu() {
-                builder = builder.sqpoll_cpu(cpu);
-            }
-            // The kernel thread may free entries only after the operations are over.
-            let ring = builder.build(2 * job.depth as u32)?;
-            Tagged::<K>::boxed(ring, true, job)
+impl Style for Polled {
+    fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
+        let mut builder = Ring::builder().sqpoll(sqpoll::AWAKE);
+        if let Some(cpu) = sqpoll::cpu() {
+            builder = builder.sqpoll_cpu(cpu);
         }
+        // The kernel thread may free entries only after the operations are over.
+        let ring = builder.build(2 * job.depth as u32)?;
+        Tagged::<K>::boxed(ring, true, job)
     }
-
-    styled::<Polled>(job)
 }
 
 /// Files and buffers move into the ring, and come back for a ticket.
-pub(crate) fn owned(job: &Job) -> Result<Box<dyn Engine>> {
-    struct Moved;
+pub(super) struct Moved;
 
-    impl Style for Moved {
-        fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
-            let (ring, line) = (ring(job.depth)?, VecDeque::with_capacity(job.depth));
-            let owned = Owned::<K> { ring, line };
-            Ok(Box::new(Driven::new(owned, job.depth)))
-        }
+impl Style for Moved {
+    fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
+        let (ring, line) = (ring(job.depth)?, VecDeque::with_capacity(job.depth));
+        super::boxed(Owned::<K> { ring, line }, job)
     }
-
-    styled::<Moved>(job)
 }
 
 /// A scope for each round, which files and buffers are borrowed for.
-pub(crate) fn scoped(job: &Job) -> Result<Box<dyn Engine>> {
-    struct Borrowed;
+pub(super) struct Borrowed;
 
-    impl Style for Borrowed {
-        fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
-            let (ring, room) = (ring(job.depth)?, Room::new(job.depth));
-            let kinds = PhantomData;
-            Ok(Box::new(Scoped::<K> { ring, room, kinds }))
-        }
+impl Style for Borrowed {
+    fn engine<K: Kinds>(job: &Job) -> Result<Box<dyn Engine>> {
+        let (ring, room) = (ring(job.depth)?, Room::new(job.depth));
+        let kinds = PhantomData;
+        Ok(Box::new(Scoped::<K> { ring, room, kinds }))
     }
-
-    styled::<Borrowed>(job)
 }
 
 struct Tagged<K: Kinds> {
@@ -111,7 +95,7 @@ impl<K: Kinds> Tagged<K> {
             sqpoll,
             asked,
         };
-        Ok(Box::new(Driven::new(tagged, job.depth)))
+        super::boxed(tagged, job)
     }
 
     /// Takes an event.

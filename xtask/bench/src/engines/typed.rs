@@ -25,12 +25,9 @@ type Statx = op::Statx<&'static CStr, File>;
 type Close = op::Close;
 
 /// An operation of one type, whose result is a number.
-pub(super) trait Typed: Operation + 'static {
+pub(super) trait Typed: Operation<Output: Answer> + 'static {
     /// The one that the job asks for.
     fn of(op: &Op) -> Self;
-
-    /// What the kernel answered, out of the typed result.
-    fn answer(output: Self::Output) -> i32;
 }
 
 #[inline]
@@ -39,25 +36,10 @@ fn piece(op: &Op) -> Piece {
     unsafe { Piece::new(op.memory, op.len as usize) }
 }
 
-#[inline]
-fn number(result: Result<i32, Error>) -> i32 {
-    result.unwrap_or_else(|error| -error.raw_os_error())
-}
-
-#[inline]
-fn bytes<F, B>(completed: Completed<F, B>) -> i32 {
-    number(completed.result.map(|bytes| bytes as i32))
-}
-
 impl Typed for Nop {
     #[inline]
     fn of(_op: &Op) -> Self {
         Self::new()
-    }
-
-    #[inline]
-    fn answer(output: Result<(), Error>) -> i32 {
-        number(output.map(|()| 0))
     }
 }
 
@@ -66,22 +48,12 @@ impl Typed for Read {
     fn of(op: &Op) -> Self {
         Self::new(op.file(), piece(op)).at(op.offset)
     }
-
-    #[inline]
-    fn answer(output: Completed<File, Piece>) -> i32 {
-        bytes(output)
-    }
 }
 
 impl Typed for Write {
     #[inline]
     fn of(op: &Op) -> Self {
         Self::new(op.file(), piece(op)).at(op.offset)
-    }
-
-    #[inline]
-    fn answer(output: Completed<File, Piece>) -> i32 {
-        bytes(output)
     }
 }
 
@@ -90,22 +62,12 @@ impl Typed for Sync {
     fn of(op: &Op) -> Self {
         Self::data(op.file())
     }
-
-    #[inline]
-    fn answer(output: Outcome<(), File>) -> i32 {
-        number(output.result.map(|()| 0))
-    }
 }
 
 impl Typed for Recv {
     #[inline]
     fn of(op: &Op) -> Self {
         Self::new(op.file(), piece(op))
-    }
-
-    #[inline]
-    fn answer(output: Completed<File, Piece>) -> i32 {
-        bytes(output)
     }
 }
 
@@ -114,22 +76,12 @@ impl Typed for Send {
     fn of(op: &Op) -> Self {
         Self::new(op.file(), piece(op))
     }
-
-    #[inline]
-    fn answer(output: Completed<File, Piece>) -> i32 {
-        bytes(output)
-    }
 }
 
 impl Typed for Open {
     #[inline]
     fn of(op: &Op) -> Self {
         Self::new(op.path())
-    }
-
-    #[inline]
-    fn answer(output: Result<OwnedFd, Error>) -> i32 {
-        number(output.map(IntoRawFd::into_raw_fd))
     }
 }
 
@@ -139,10 +91,57 @@ impl Typed for Close {
         // SAFETY: the job opened it, and has it closed by this.
         Self::new(unsafe { OwnedFd::from_raw_fd(op.fd) })
     }
+}
 
+/// What the kernel answered, out of a typed result.
+pub(super) trait Answer {
+    fn answer(self) -> i32;
+}
+
+#[inline]
+fn number(result: Result<i32, Error>) -> i32 {
+    result.unwrap_or_else(|error| -error.raw_os_error())
+}
+
+impl Answer for Result<(), Error> {
     #[inline]
-    fn answer(output: Result<(), Unclosed>) -> i32 {
-        number(output.map(|()| 0).map_err(|unclosed| unclosed.error))
+    fn answer(self) -> i32 {
+        number(self.map(|()| 0))
+    }
+}
+
+impl Answer for Result<(), Unclosed> {
+    #[inline]
+    fn answer(self) -> i32 {
+        self.map_err(|unclosed| unclosed.error).answer()
+    }
+}
+
+impl Answer for Result<usize, Error> {
+    #[inline]
+    fn answer(self) -> i32 {
+        number(self.map(|bytes| bytes as i32))
+    }
+}
+
+impl Answer for Result<OwnedFd, Error> {
+    #[inline]
+    fn answer(self) -> i32 {
+        number(self.map(IntoRawFd::into_raw_fd))
+    }
+}
+
+impl<F, B> Answer for Completed<F, B> {
+    #[inline]
+    fn answer(self) -> i32 {
+        self.result.answer()
+    }
+}
+
+impl<F> Answer for Outcome<(), F> {
+    #[inline]
+    fn answer(self) -> i32 {
+        self.result.answer()
     }
 }
 
@@ -249,7 +248,11 @@ impl<'scope> Taker<Borrowing<'scope>> for Scope<'scope, '_> {
 
 /// Pushes with the slot for a tag.
 #[inline]
-fn push_tagged<O: Operation + 'static>(ring: &mut Ring, operation: O, op: &Op) -> Result<()> {
+pub(super) fn push_tagged<O: Operation + 'static>(
+    ring: &mut Ring,
+    operation: O,
+    op: &Op,
+) -> Result<()> {
     let mut operation = operation;
     loop {
         match ring.push_tagged(operation, op.slot.into()) {
@@ -269,7 +272,7 @@ pub(super) fn output<O: Operation + 'static>(event: Event<'_>) -> Result<O::Outp
 
 #[inline]
 fn answer<O: Typed>(event: Event<'_>) -> Result<i32> {
-    output::<O>(event).map(O::answer)
+    output::<O>(event).map(Answer::answer)
 }
 
 /// Slots and tickets, in the order in which they are waited for.
@@ -336,7 +339,7 @@ impl<O: Typed> Kinds for One<O> {
 
     #[inline]
     fn wait<T: Tickets>(pending: T::Of<O>, from: &mut impl Taker<T>) -> Result<i32> {
-        from.wait(pending).map(O::answer)
+        from.wait(pending).map(Answer::answer)
     }
 }
 
